@@ -1,0 +1,56 @@
+# Two commands matter to a newcomer: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: help setup demo test lint lock clean
+
+help:
+	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
+	@echo "make test   check the code and run every test"
+	@echo "make setup  only make .venv with the casemill command"
+	@echo "make lock   pin the dependencies anew (requirements.txt)"
+	@echo "make clean  remove what the others made"
+
+setup: $(VENV)/.runtime
+
+# The runtime's packages only, at the versions of the lock.
+$(VENV)/.runtime: pyproject.toml requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@echo "Installing casemill into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable .
+	@touch $@
+
+# Everything of the lock: test tools, TensorFlow as the tests' oracle, CDK.
+$(VENV)/.everything: $(VENV)/.runtime
+	@echo "Installing the test tools into $(VENV) (TensorFlow among them: some minutes on a slow line) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+demo: setup
+	@test -f $(DEMO)/cohort/ground_truth.json || $(BIN)/casemill demo-data --cases 24 --seed 7 --out $(DEMO)/cohort
+	@$(BIN)/casemill run --source $(DEMO)/cohort/vital_files --clinical $(DEMO)/cohort/clinical_data.csv \
+	  --cases 1-24 --out $(DEMO)/out
+
+lint: $(VENV)/.everything
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint
+	@$(BIN)/pytest
+
+lock: $(VENV)/.everything
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+clean:
+	@rm -rf $(VENV) $(DEMO) build *.egg-info
