@@ -1,0 +1,3 @@
+"""Casemill: a cohort of clinical cases in, a verified training data set out."""
+
+__version__ = "0.1.0"

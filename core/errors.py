@@ -1,0 +1,80 @@
+"""Every error that Casemill raises on purpose, in one hierarchy.
+
+Three kinds decide what happens next (design, rules 4 and 5):
+
+- :class:`ContentError`: one case is bad. It becomes an outcome; the run goes on.
+- :class:`TransientError`: the machine or the network is bad. Try again; no case is blamed.
+- :class:`FatalError`: nobody gains by trying again. The run stops and says what to do.
+
+Each carries a code that stands in ``docs/errors.md``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_DONE = 0
+EXIT_NOT_VERIFIED = 1
+EXIT_BAD_REQUEST = 64
+EXIT_BUG = 70
+EXIT_RETRY = 75
+EXIT_INTERRUPTED = 130
+
+
+class CasemillError(Exception):
+    """An error with a code, a sentence that says what is wrong, and one that says what to do."""
+
+    exit_code: ClassVar[int] = EXIT_BUG
+
+    def __init__(self, code: str, what: str, *, where: str = "", fix: str = "") -> None:
+        self.code = code
+        self.what = what
+        self.where = where
+        self.fix = fix
+        super().__init__(code, what, where, fix)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f" {self.fix}" if self.fix else ""
+        return f"{place}{self.what} [{self.code}]{remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call the constructor with `args` alone, which loses the keywords
+        # when an error crosses from a worker process.
+        return (_rebuild, (type(self), self.code, self.what, self.where, self.fix))
+
+
+def _rebuild(kind: type[CasemillError], code: str, what: str, where: str, fix: str) -> CasemillError:
+    return kind(code, what, where=where, fix=fix)
+
+
+class ContentError(CasemillError):
+    """One case cannot be used; ``code`` is the reason code of its outcome."""
+
+    exit_code = EXIT_NOT_VERIFIED
+
+
+class TransientError(CasemillError):
+    """The surroundings failed (throttling, time-outs, no disk); the same work may succeed later."""
+
+    exit_code = EXIT_RETRY
+
+
+class FatalError(CasemillError):
+    """Trying again would end the same way."""
+
+
+class BadRequestError(FatalError):
+    """What was asked for cannot be done as asked."""
+
+    exit_code = EXIT_BAD_REQUEST
+
+
+class IntegrityError(FatalError):
+    """Stored data contradicts its own records."""
+
+    exit_code = EXIT_NOT_VERIFIED
+
+
+class BugError(FatalError):
+    """Casemill itself broke a promise; retried once, then reported."""

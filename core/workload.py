@@ -1,0 +1,140 @@
+"""What the platform asks of a workload: the only thing that ``core.run`` knows of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.schema import Schema
+
+Json = dict[str, Any]
+Columns = Mapping[str, NDArray[np.float32] | NDArray[np.int64] | NDArray[np.uint8]]
+
+
+class Outcome(str, Enum):
+    """How a case ended (design, "Words")."""
+
+    DONE = "done"
+    EMPTY = "empty"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case as it was planned.
+
+    ``number`` and ``group_number`` are the values that its records carry in the schema's case and group
+    fields. ``key`` is the object's name in the source (``None``: not found there). ``attributes`` are
+    the workload's own facts about the case, pinned at planning so that a run can be repeated.
+    """
+
+    id: str
+    number: int
+    group: str
+    group_number: int
+    key: str | None
+    size: int
+    estimated_windows: int
+    attributes: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The selected cases in their canonical order, and what planning noticed about them."""
+
+    cases: tuple[Case, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of one case.
+
+    ``columns`` maps each schema field to an array whose first axis is the window (FLOAT: float32 [n, *shape];
+    INT64: int64 [n, *shape]; BYTES: uint8 [n, *shape, bytes_length]); it is empty unless the outcome is
+    ``done``. ``figures`` are the case's quality figures, plain JSON. ``histograms`` are counts that add up
+    over cases. Neither is part of the content hash.
+    """
+
+    outcome: Outcome
+    windows: int = 0
+    columns: Columns = field(default_factory=dict)
+    reason: str = ""
+    detail: str = ""
+    flags: tuple[str, ...] = ()
+    figures: Json = field(default_factory=dict)
+    histograms: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Where the cases' objects are read from."""
+
+    def list_objects(self) -> Sequence[tuple[str, int]]:
+        """Every object as (key, bytes), sorted by key.
+
+        Raises
+        ------
+        BadRequestError
+            The folder does not exist or cannot be listed.
+        """
+        ...
+
+    def read(self, key: str, piece_bytes: int = 256 * 1024) -> Iterator[bytes]:
+        """One object in pieces, in order. Raises ``FileNotFoundError`` where it is gone."""
+        ...
+
+
+class Workload(Protocol):
+    """What is done to one case.
+
+    A workload is built from its name and its configuration alone, so that a worker in another process or on
+    another machine builds the same one (:mod:`core.workloads.registry`).
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that users choose it by."""
+        ...
+
+    @property
+    def schema(self) -> Schema:
+        """The example that this configuration writes."""
+        ...
+
+    def configuration(self) -> Json:
+        """The resolved configuration, plain JSON; building the workload from it gives the same workload."""
+        ...
+
+    def cohort(self, source: Source | None, selection: Json) -> Cohort:
+        """The cases that ``selection`` asks for, in canonical order, each once.
+
+        Raises
+        ------
+        BadRequestError
+            A malformed selection, an unreadable table, or no case at all.
+        """
+        ...
+
+    def process(self, case: Case, source: Source | None) -> CaseResult:
+        """Turn one case into examples.
+
+        The result depends on the case, its recording and the configuration alone. What is wrong with
+        the recording becomes a ``failed`` result; faults of the storage are raised.
+        """
+        ...
+
+    def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
+        """The content of ``preprocessing_metadata.json``: what a reader must know to use the numbers.
+
+        ``figures`` are those of every case that was read; ``histograms`` are summed over all cases.
+        """
+        ...
+
+    def card(self) -> str:
+        """The workload's part of ``dataset_card.md``, Markdown."""
+        ...
