@@ -1,0 +1,90 @@
+"""Gzip members: every case is compressed on its own, so that members join by byte copy and are read at an offset.
+
+``isal`` does the work; the standard library takes over on machines it has no build for. The two write different
+bytes for the same content, which is why content is hashed before compression (design, rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any
+
+from core.errors import IntegrityError
+
+_zlib: Any
+try:
+    from isal import isal_zlib as _zlib
+except ImportError:  # no build of isal for this processor
+    import zlib as _zlib
+
+_GZIP_FORMAT = 31
+_LARGEST_PIECE = 4 * 1024 * 1024
+
+
+class Compression(str, Enum):
+    """How the objects of a data set are compressed."""
+
+    GZIP = "gzip"
+    NONE = "none"
+
+    @property
+    def suffix(self) -> str:
+        """The end of an object's name."""
+        return ".tfrecord.gz" if self is Compression.GZIP else ".tfrecord"
+
+
+def compress_member(data: bytes, level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
+    """One case's records as one gzip member without time stamp and name; empty for empty ``data``.
+
+    ``level`` runs from 1 (fast) to 3 (small). With ``Compression.NONE`` the data is its own member.
+    """
+    if compression is Compression.NONE or not data:
+        return data
+    if not 1 <= level <= 3:
+        raise ValueError(f"level must be 1, 2 or 3, not {level}")
+    packer = _zlib.compressobj(level, wbits=_GZIP_FORMAT)
+    return bytes(packer.compress(data)) + bytes(packer.flush())
+
+
+def decompress_members(pieces: Iterable[bytes], compression: Compression = Compression.GZIP) -> Iterator[bytes]:
+    """The content of joined members in order, in pieces of at most 4 MiB however well they were compressed.
+
+    Raises
+    ------
+    IntegrityError
+        ``member_cut``: the stream ends inside a member. ``member_damaged``: not gzip, or a checksum does not match.
+    """
+    if compression is Compression.NONE:
+        yield from pieces
+        return
+    unpacker = None
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if unpacker is None:
+                unpacker = _zlib.decompressobj(_GZIP_FORMAT)
+            yield from _unpack(unpacker, rest)
+            rest = unpacker.unused_data if unpacker.eof else b""
+            if unpacker.eof:
+                unpacker = None
+    if unpacker is not None:
+        raise IntegrityError("member_cut", "the compressed stream ends inside a gzip member")
+
+
+def decompress_member(data: bytes, compression: Compression = Compression.GZIP) -> bytes:
+    """The content of the member (or the joined members) that ``data`` holds; errors as :func:`decompress_members`."""
+    return b"".join(decompress_members((data,), compression))
+
+
+def _unpack(unpacker: Any, data: bytes) -> Iterator[bytes]:
+    """Everything that ``data`` gives. Output can be pending after the last input byte, hence the empty rounds."""
+    try:
+        found = unpacker.decompress(data, _LARGEST_PIECE)
+        while found:
+            yield found
+            if unpacker.eof:
+                return
+            found = unpacker.decompress(unpacker.unconsumed_tail, _LARGEST_PIECE)
+    except _zlib.error as error:
+        raise IntegrityError("member_damaged", f"not a sound gzip member ({error})") from error

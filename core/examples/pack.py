@@ -1,0 +1,176 @@
+"""Columns to TFRecord bytes, the same bytes that TensorFlow's own writer would give for the same examples.
+
+Records whose fields take equally many bytes differ in their values only. Such a run is laid out as one matrix of
+bytes: the structure is copied from a template, values are copied field by field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BugError
+from core.examples import wire
+from core.examples.columns import column_dtype, row_shape
+from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c
+from core.schema import Field, Kind, Schema
+from core.workload import Columns
+
+
+@dataclass(frozen=True)
+class PackedExamples:
+    """A framed TFRecord stream and the number of records in it."""
+
+    data: bytes
+    records: int
+
+
+def pack_examples(schema: Schema, columns: Columns) -> PackedExamples:
+    """Serialise one example per row of ``columns``, in order.
+
+    Columns are as in :class:`core.workload.CaseResult`: FLOAT float32 [n, *shape], INT64 int64 [n, *shape],
+    BYTES uint8 [n, *shape, bytes_length]. Keys are sorted and numbers packed, as in TensorFlow's deterministic
+    serialisation (protobuf's upb deviates where one key begins another: it writes the longer one first).
+
+    Raises
+    ------
+    BugError
+        ``schema_mismatch``: a column is missing, not in the schema, or of another dtype or shape.
+    """
+    count = _checked_count(schema, columns)
+    encoded = [_encoded(field, columns[field.name]) for field in schema.fields]
+    sizes = np.stack([np.diff(field_bytes.bounds) for field_bytes in encoded], axis=1)
+    frames: dict[tuple[int, ...], _Sketch] = {}
+    blocks = []
+    for start, stop in _runs(sizes):
+        key = tuple(sizes[start].tolist())
+        if key not in frames:
+            frames[key] = _frame(schema, key)
+        blocks.append(_laid_out(frames[key], [field_bytes.rows(start, stop) for field_bytes in encoded], stop - start))
+    return PackedExamples(b"".join(block.data for block in blocks), count)
+
+
+@dataclass(frozen=True)
+class _FieldBytes:
+    """The encoded values of one field, records on end; record k is ``data[bounds[k]:bounds[k + 1]]``."""
+
+    data: NDArray[np.uint8]
+    bounds: NDArray[np.intp]
+
+    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Records of equal size as [stop - start, bytes]."""
+        first, last = self.bounds[start], self.bounds[stop]
+        return self.data[first:last].reshape(stop - start, (last - first) // (stop - start))
+
+
+def _checked_count(schema: Schema, columns: Columns) -> int:
+    """Rows of the columns, once all of them are known to fit the schema."""
+    expected = {field.name for field in schema.fields}
+    if set(columns) != expected:
+        missing, extra = sorted(expected - set(columns)), sorted(set(columns) - expected)
+        raise BugError("schema_mismatch", f"columns missing: {missing}, not in the schema: {extra}")
+    counts = set()
+    for field in schema.fields:
+        column = columns[field.name]
+        dtype, shape = column_dtype(field), row_shape(field)
+        if column.dtype != dtype or column.ndim == 0 or column.shape[1:] != shape:
+            found = f"{column.dtype} {column.shape}"
+            raise BugError("schema_mismatch", f"{found} is not {dtype} [n, *{shape}]", where=field.name)
+        counts.add(len(column))
+    if len(counts) != 1:
+        raise BugError("schema_mismatch", f"columns differ in length: {sorted(counts)}")
+    return counts.pop()
+
+
+def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
+    values = np.ascontiguousarray(column).reshape(-1)
+    bounds = np.arange(len(column) + 1) * math.prod(row_shape(field))
+    if field.kind is not Kind.INT64:
+        return _FieldBytes(values.view(np.uint8), bounds * values.itemsize)
+    lengths = wire.varint_lengths(values)
+    ends = np.cumsum(lengths, dtype=np.intp)
+    return _FieldBytes(wire.encode_varints(values, lengths), np.concatenate([[0], ends])[bounds])
+
+
+def _runs(sizes: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Bounds of the longest stretches of equal rows, in order."""
+    if not len(sizes):
+        return
+    changes = np.flatnonzero((sizes[1:] != sizes[:-1]).any(axis=1)) + 1
+    bounds = [0, *changes.tolist(), len(sizes)]
+    yield from pairwise(bounds)
+
+
+def _laid_out(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
+    """The frames [count, bytes of one] of a run, checksums included."""
+    template = np.frombuffer(frame.data, np.uint8)
+    block = np.empty((count, len(template)), np.uint8)
+    after = 0
+    for field_holes, rows in zip(frame.holes, fields, strict=True):
+        taken = 0
+        for start, stop in field_holes:
+            block[:, after:start] = template[after:start]
+            block[:, start:stop] = rows[:, taken : taken + stop - start]
+            taken, after = taken + stop - start, stop
+    block[:, after:] = template[after:]
+    checksums = [masked_crc32c(row[HEADER_BYTES:-TRAILER_BYTES].tobytes()) for row in block]
+    block[:, -TRAILER_BYTES:] = np.array(checksums, "<u4").view(np.uint8).reshape(count, TRAILER_BYTES)
+    return block
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """Encoded bytes with zeros where values go, and for each field the (start, stop) of those holes."""
+
+    data: bytes
+    holes: tuple[tuple[tuple[int, int], ...], ...] = ()
+
+    def after(self, prefix: bytes) -> _Sketch:
+        shift = len(prefix)
+        return _Sketch(
+            prefix + self.data, tuple(tuple((a + shift, b + shift) for a, b in field) for field in self.holes)
+        )
+
+    def within(self, tag: int) -> _Sketch:
+        return self.after(bytes([tag]) + wire.encode_varint(len(self.data)))
+
+
+def _joined(parts: Iterable[_Sketch]) -> _Sketch:
+    data = b""
+    holes: list[tuple[tuple[int, int], ...]] = []
+    for part in parts:
+        holes.extend(part.after(data).holes)
+        data += part.data
+    return _Sketch(data, tuple(holes))
+
+
+def _frame(schema: Schema, sizes: tuple[int, ...]) -> _Sketch:
+    """One framed record, its values and the checksum of its data left open."""
+    entries = []
+    for field, size in zip(schema.fields, sizes, strict=True):
+        body = _list_body(field, size)
+        feature = body.within(wire.LIST_TAGS[field.kind]).within(wire.SECOND_TAG)
+        key = _Sketch(field.name.encode()).within(wire.FIRST_TAG)
+        entries.append(feature.after(key.data).within(wire.FIRST_TAG))
+    example = _joined(entries).within(wire.FIRST_TAG)
+    frame = example.after(frame_header(len(example.data)))
+    return _Sketch(frame.data + bytes(TRAILER_BYTES), frame.holes)
+
+
+def _list_body(field: Field, size: int) -> _Sketch:
+    """The value list of one field: byte strings one by one, numbers packed, nothing at all for no values."""
+    if field.kind is Kind.BYTES:
+        length = row_shape(field)[-1]
+        prefix = bytes([wire.FIRST_TAG]) + wire.encode_varint(length)
+        step = len(prefix) + length
+        holes = tuple((start + len(prefix), start + step) for start in range(0, field.size * step, step))
+        return _Sketch((prefix + bytes(length)) * field.size, (holes,))
+    if size == 0:
+        return _Sketch(b"", ((),))
+    return _Sketch(bytes(size), (((0, size),),)).within(wire.FIRST_TAG)
