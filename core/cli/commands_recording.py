@@ -1,0 +1,117 @@
+"""``casemill inspect`` and ``casemill demo-data``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli import options
+from core.cli.output import err, print_json, print_lines, print_table, say_error
+from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, ContentError
+
+
+def inspect(
+    files: Annotated[list[str], typer.Argument(help="Recordings: .vital, .csv or .parquet; paths or s3://.")],
+    profile: options.Profile = "auto",
+    json: options.JsonOutput = False,
+) -> int:
+    """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.
+
+    Exit code 1 if any of them cannot be read.
+    """
+    from core.workloads.vitaldb.inspect import inspect_recording
+    from core.workloads.vitaldb.profiles import resolve_profiles
+
+    profiles = resolve_profiles(profile)
+    documents: list[dict[str, Any]] = []
+    unreadable = 0
+    for file in files:
+        try:
+            found = inspect_recording(file, profiles)
+        except ContentError as error:
+            unreadable += 1
+            documents.append({"file": file, "error": {"code": error.code, "what": error.what}})
+            if not json:
+                say_error(error.code, error.what, where=file)
+            continue
+        documents.append(found)
+        if not json:
+            _show(found)
+    if json:
+        print_json(documents)
+    return EXIT_NOT_VERIFIED if unreadable else EXIT_DONE
+
+
+def demo_data(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    cases: Annotated[int, typer.Option(min=1, max=9000, help="How many cases.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    waveforms: Annotated[
+        bool, typer.Option("--waveforms", help="With 500 Hz and 128 Hz waves, as real files.")
+    ] = False,
+    faults: Annotated[bool, typer.Option("--faults", help="Add one labelled case for each known fault.")] = False,
+    json: options.JsonOutput = False,
+) -> int:
+    """Write a made-up cohort: vital_files/NNNN.vital, clinical_data.csv and ground_truth.json."""
+    from rich.progress import Progress
+
+    from core.errors import BadRequestError
+    from core.workloads.vitaldb.demo.cohort import write_demo_cohort
+
+    try:
+        with Progress(console=err, disable=not err.is_terminal) as bar:
+            task = bar.add_task("cases", total=None)
+            cohort = write_demo_cohort(
+                out, cases, seed, waveforms, faults, lambda done, total: bar.update(task, total=total, completed=done)
+            )
+    except OSError as error:
+        raise BadRequestError("bad_location", error.strerror or str(error), where=str(out)) from error
+    summary = {
+        "recordings": str(out / "vital_files"),
+        "clinical": str(out / "clinical_data.csv"),
+        "ground_truth": str(out / "ground_truth.json"),
+        "cases": len(cohort.truth),
+        "windows": cohort.windows,
+    }
+    if json:
+        print_json(summary)
+    else:
+        print_lines([f"{summary['cases']} cases in {summary['recordings']}, table {summary['clinical']}"])
+    return EXIT_DONE
+
+
+def _show(found: dict[str, Any]) -> None:
+    print_lines(_head(found))
+    print_table(
+        "",
+        ("track", "kind", "format", "unit", "Hz", "records"),
+        [
+            (item["name"], item["kind"], item["format"], item["unit"], item["rate_hz"], item["records"])
+            for item in found["tracks"]
+        ],
+    )
+    print_table("", ("feature", "unit", "sources found"), [
+        (item["name"], item["unit"], ", ".join(item["sources"]) or "none") for item in found["features"]
+    ])  # fmt: skip
+    print_table("", ("loss report", ""), list(_flat(found["loss"])))
+
+
+def _head(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['file']}: {found['format']}"
+    if found["header"]:
+        yield "header    " + ", ".join(
+            f"{name} {value}" for name, value in found["header"].items() if value is not None
+        )
+    yield f"devices   {', '.join(found['devices']) or 'none'}"
+    yield f"profile   {found['profile']}"
+
+
+def _flat(loss: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in loss.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}: {key}", count) for key, count in value.items())
+        else:
+            yield name, value

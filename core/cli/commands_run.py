@@ -1,0 +1,161 @@
+"""``casemill run`` and ``casemill status``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli import options
+from core.cli.output import note, print_json, print_lines
+from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
+
+if TYPE_CHECKING:
+    from core.run.pipeline import RunResult
+
+
+def run(
+    source: options.Source,
+    out: options.Out,
+    clinical: options.Clinical = None,
+    cases: options.Cases = "all",
+    where: options.Where = None,
+    name: options.Name = None,
+    workload: options.WorkloadName = "vitaldb",
+    profile: options.Profile = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")
+    ] = None,
+    salt: options.Salt = "casemill",
+    split_from: options.SplitFrom = None,
+    window_s: options.WindowS = 300,
+    step_s: options.StepS = 30,
+    horizon_s: options.HorizonS = 30,
+    concentration: options.Concentration = None,
+    shard_cases: options.ShardCases = None,
+    gzip: options.Compressed = True,
+    success_threshold: options.SuccessThreshold = 0.95,
+    json: options.JsonOutput = False,
+) -> int:
+    """Make a verified data set from a cohort.
+
+    Running the same command again takes up what an interrupted one left.
+
+    Example: casemill run --source vital_files --clinical clinical_data.csv --cases 1-100 --out out --name first
+    """
+    from core.cli.live import show_progress
+    from core.run.pipeline import execute
+    from core.store import open_store
+    from core.workloads.registry import build_workload
+
+    asked = options.Asked(
+        source, clinical, cases, where, name, workload, profile, salt, split_from,
+        window_s, step_s, horizon_s, concentration, shard_cases, gzip, success_threshold,
+    )  # fmt: skip
+    plan, built = options.plan_of(asked)
+    store = open_store(out, create=True)
+    for remark in plan.request.notes:
+        note(f"note: {remark}")
+    with show_progress(plan.request.run_id) as on_progress:
+        result = execute(store, plan, built, build_workload, workers or processors(), on_progress)
+    if json:
+        print_json(run_summary(store.uri, result))
+    else:
+        print_lines(run_lines(store.uri, result))
+    return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
+
+
+def status(
+    run: Annotated[str, typer.Argument(help="The run: OUT/runs/RUN_ID.")],
+    json: options.JsonOutput = False,
+) -> int:
+    """Show how far a run is."""
+    from core.run.layout import DataSetLayout
+    from core.run.plan_store import read_plan
+    from core.run.progress import read_progress
+    from core.run.publish import read_success
+    from core.store import open_store
+
+    output, _, run_id = run.rstrip("/").rpartition("/runs/")
+    if not output:
+        raise BadRequestError("bad_run", "not a run's folder", where=run, fix="Give OUT/runs/RUN_ID.")
+    store = open_store(output)
+    plan = read_plan(store, run_id)
+    progress = read_progress(store, plan)
+    success = read_success(store, DataSetLayout.named(plan.request.data_set))
+    if json:
+        print_json(
+            {
+                **progress.model_dump(mode="json"),
+                "share": progress.share,
+                "data_set": plan.request.data_set,
+                "verified": success is not None,
+                "root_hash": success.root_hash if success else None,
+            }
+        )
+        return EXIT_DONE
+    left = progress.cases_planned - progress.cases_finished
+    print_lines(
+        [
+            f"run       {run_id}",
+            f"cases     {progress.cases_finished:,} of {progress.cases_planned:,} ({progress.share:.1%}); {left:,} left",
+            f"shards    {progress.shards_committed} of {progress.shards_planned} committed",
+            f"windows   {progress.records:,}",
+            f"data set  {plan.request.data_set}: {'verified and published' if success else 'not published'}",
+        ]
+    )
+    return EXIT_DONE
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_summary(output: str, result: RunResult) -> dict[str, Any]:
+    """The result of a run for programs."""
+    manifest, request = result.manifest, result.plan.request
+    return {
+        "run_id": request.run_id,
+        "verified": result.verification.passed,
+        "data_set": request.data_set,
+        "location": f"{output}/datasets/{request.data_set}",
+        "run_location": f"{output}/runs/{request.run_id}",
+        "root_hash": manifest.root_hash,
+        "planned_cases": manifest.planned_cases,
+        "outcomes": manifest.outcomes,
+        "reasons": manifest.reasons,
+        "records": manifest.records,
+        "splits": {side: counts.model_dump() for side, counts in manifest.splits.items()},
+        "success_rate": manifest.success_rate,
+        "checks": [check.model_dump(mode="json") for check in result.verification.checks],
+        "seconds": round(result.seconds, 3),
+        "resumed_shards": result.resumed_shards,
+    }
+
+
+def run_lines(output: str, result: RunResult) -> list[str]:
+    """The result of a run for people: five lines, and one for each check that failed."""
+    manifest, request, verification = result.manifest, result.plan.request, result.verification
+    outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
+    reasons = ", ".join(f"{reason} {count}" for reason, count in manifest.reasons.items())
+    splits = " · ".join(
+        f"{side} {counts.records:,} ({counts.groups} subjects)" for side, counts in manifest.splits.items()
+    )
+    failed = [f"  failed: {check.name}: {check.detail}" for check in verification.checks if not check.passed]
+    if verification.passed:
+        verdict = f"verified  all {len(verification.checks)} checks hold · root hash {manifest.root_hash}"
+        place = f"data set  {output}/datasets/{request.data_set}"
+    else:
+        verdict = f"NOT VERIFIED: {len(failed)} of {len(verification.checks)} checks failed; no data set is published"
+        place = f"details   {output}/runs/{request.run_id}/verification.json and quarantine.jsonl"
+    return [
+        f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),
+        f"windows   {manifest.records:,}: {splits}",
+        verdict,
+        *failed,
+        place,
+        f"run       {output}/runs/{request.run_id} · {result.seconds:.1f} s"
+        + (f" · {result.resumed_shards} shards were there already" if result.resumed_shards else ""),
+    ]

@@ -1,0 +1,62 @@
+"""What people see: errors in one shape, tables for eyes, JSON for programs. Results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+out = Console(soft_wrap=True, highlight=False, markup=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def say_error(code: str, what: str, where: str = "", fix: str = "") -> None:
+    """What went wrong, where, and what to do; one line, and a second one for the remedy."""
+    place = f"{where}: " if where else ""
+    err.print(f"error [{code}] {place}{what}", style="bold red" if err.is_terminal else None)
+    if fix:
+        err.print(f"  {fix}")
+    if "--json" in sys.argv:
+        print_json({"error": {"code": code, "where": where, "what": what, "fix": fix}})
+
+
+def note(text: str) -> None:
+    """A remark on stderr."""
+    err.print(text)
+
+
+def print_json(content: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Plain lines on stdout."""
+    for line in lines:
+        out.print(line)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    body = [list(row) for row in rows]
+    for position, column in enumerate(columns):
+        numeric = bool(body) and all(isinstance(row[position], (int, float)) for row in body)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return str(value)

@@ -1,0 +1,230 @@
+"""The documents of a run and of a data set, as they stand in the store (design, "What a run writes")."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.examples.members import Compression
+from core.schema import Schema
+from core.workload import Outcome
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Json = dict[str, Any]
+
+
+class Document(BaseModel):
+    """Frozen, strict about unknown keys, and written in one spelling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    def to_bytes(self) -> bytes:
+        """Indented JSON, UTF-8, with a closing line end."""
+        return (self.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+
+
+class Thresholds(Document):
+    """A group with rank below ``validation`` trains; below ``test`` it validates; else it tests (rule 7)."""
+
+    salt: str
+    validation: float
+    test: float
+
+
+class RunRequest(Document):
+    """``run.json``: the request as resolved. Its digest, with the plan's, is the run's id."""
+
+    run_id: str
+    data_set: str
+    workload: str
+    configuration: Json
+    selection: Json
+    source: str | None
+    shard_cases: int
+    compression: Compression
+    success_threshold: float
+    checkpoint_seconds: float
+    thresholds: Thresholds
+    schema_: Schema = Field(alias="schema")
+    code_version: str
+    plan_sha256: str
+    image_digest: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class PlannedShard(Document):
+    """One entry of ``plan/shards.json``."""
+
+    shard: str
+    split: Split
+    partition: int
+    round: int = 1
+    cases: int
+    estimated_windows: int
+    bytes: int
+
+
+class ShardPlan(Document):
+    """``plan/shards.json``."""
+
+    partitions: int
+    shards: tuple[PlannedShard, ...]
+
+
+class CaseEntry(Document):
+    """One case of a shard: its outcome, and where its member stands in the shard object."""
+
+    case_id: str
+    case_number: int
+    group: str
+    group_number: int
+    outcome: Outcome
+    reason: str = ""
+    detail: str = ""
+    flags: tuple[str, ...] = ()
+    records: int = 0
+    offset: int = 0
+    length: int = 0
+
+
+class Worker(Document):
+    """Who made a shard: nothing here is content."""
+
+    partition: int
+    attempt: int
+    instance_type: str | None = None
+    zone: str | None = None
+    capacity: str | None = None
+    seconds: float
+    bytes_in: int
+
+
+class CommitRecord(Document):
+    """``shards/<shard>.json``: the only commit (rule 2)."""
+
+    shard: str
+    split: Split
+    path: str
+    content_sha256: str
+    object_sha256: str
+    bytes: int
+    records: int
+    cases: tuple[CaseEntry, ...]
+    figures: dict[str, Json] = {}
+    histograms: dict[str, list[int]] = {}
+    made_by: Worker
+
+
+class ShardEntry(Document):
+    """One shard of ``manifest.json``."""
+
+    shard: str = Field(pattern=r"^(train|validation|test)-[0-9]{5,9}$")
+    split: Split
+    path: str
+    content_sha256: str
+    object_sha256: str
+    bytes: int
+    records: int
+    cases: tuple[CaseEntry, ...]
+
+
+class SplitCounts(Document):
+    """What one split holds."""
+
+    shards: int
+    cases: int
+    groups: int
+    records: int
+    bytes: int
+
+
+class Manifest(Document):
+    """``manifest.json``: every shard and every planned case of a data set."""
+
+    format: Literal["casemill-data-set/1"] = "casemill-data-set/1"
+    name: str
+    run_id: str
+    workload: str
+    code_version: str
+    compression: Compression
+    root_hash: str
+    schema_: Schema = Field(alias="schema")
+    outcomes: dict[str, int]
+    reasons: dict[str, int]
+    planned_cases: int
+    records: int
+    success_rate: float
+    success_threshold: float
+    splits: dict[Split, SplitCounts]
+    shards: tuple[ShardEntry, ...]
+
+
+class SplitDocument(Document):
+    """``split.json``: thresholds, the groups of each split, the proof that none stands in two, and every planned
+    case with its shard."""
+
+    thresholds: Thresholds
+    targets: dict[Split, float]
+    shares: dict[Split, float]
+    groups: dict[Split, tuple[str, ...]]
+    disjoint: bool
+    groups_on_two_sides: tuple[str, ...]
+    cases: dict[str, str]
+
+
+class Check(Document):
+    """One line of a verification: what was asked, whether it holds, and the figures."""
+
+    name: str
+    passed: bool
+    detail: str
+    problems: tuple[str, ...] = ()
+
+
+class Verification(Document):
+    """``verification.json``."""
+
+    data_set: str
+    run_id: str
+    passed: bool
+    root_hash: str
+    checks: tuple[Check, ...]
+
+
+class Success(Document):
+    """``_SUCCESS``: what verification vouches for; without it there is no data set."""
+
+    run_id: str
+    root_hash: str
+    sha256: dict[str, str]
+
+
+class Heartbeat(Document):
+    """``progress/<partition>.json``: how far a worker is. Clock times are allowed here, and only here."""
+
+    partition: int
+    attempt: int
+    state: Literal["working", "finished", "stopped"]
+    cases_planned: int
+    cases_done: int
+    cases_empty: int
+    cases_failed: int
+    records: int
+    bytes_in: int
+    seconds: float
+    updated: float
+
+
+class Attempt(Document):
+    """``attempts/<partition>/<k>.json``: one line of life."""
+
+    partition: int
+    attempt: int
+    started: float
+    ended: float
+    why: Literal["finished", "reclaimed", "interrupted", "timed out", "crashed", "transient"]
+    detail: str = ""
+    cases: int
+    shards: int

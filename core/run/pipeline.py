@@ -1,0 +1,98 @@
+"""The main job on one machine: plan, work, verify, publish. Every step takes up what an earlier start left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.run.layout import DataSetLayout, RunLayout
+from core.run.local import LocalJob, WorkloadFactory, run_locally
+from core.run.models import Manifest, Verification
+from core.run.plan import Plan
+from core.run.plan_store import read_plan, write_plan
+from core.run.progress import Progress, progress_text, read_progress
+from core.run.publish import publish
+from core.store import Store
+from core.workload import Workload
+
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run: ``verification.passed`` decides; ``seconds`` are those of this start."""
+
+    plan: Plan
+    verification: Verification
+    manifest: Manifest
+    seconds: float
+    resumed_shards: int
+
+
+def execute(
+    store: Store,
+    plan: Plan,
+    workload: Workload,
+    build_workload: WorkloadFactory,
+    workers: int,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> RunResult:
+    """Write the plan (or take up the one that is there), work, verify, publish.
+
+    Raises
+    ------
+    BadRequestError
+        The data set's name belongs to another run.
+    InterruptedRunError
+        Asked to stop; everything finished is saved and the same call goes on from there.
+    TransientError, FatalError
+        See :func:`core.run.local.run_locally` and :func:`core.run.publish.publish`.
+    """
+    started = time.monotonic()
+    write_plan(store, plan)
+    # Partitions are those of the first start: what is stored decides, whatever this call planned.
+    plan = read_plan(store, plan.request.run_id)
+    layout = RunLayout(plan.request.run_id)
+    committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
+    holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
+    report = _Reporter(store, plan, on_progress, started)
+    if holes:
+        job = LocalJob(store.uri, plan.request.run_id, build_workload)
+        try:
+            run_locally(job, holes, workers, report.poll)
+        finally:
+            report.write()
+    publication = publish(store, plan, workload, workers)
+    return RunResult(
+        plan=plan,
+        verification=publication.verification,
+        manifest=publication.manifest,
+        seconds=time.monotonic() - started,
+        resumed_shards=len(committed),
+    )
+
+
+@dataclass
+class _Reporter:
+    store: Store
+    plan: Plan
+    on_progress: Callable[[Progress], None]
+    started: float
+    last: float = float("-inf")
+
+    def poll(self) -> None:
+        if time.monotonic() - self.last >= PROGRESS_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        self.last = time.monotonic()
+        progress = read_progress(self.store, self.plan)
+        self.on_progress(progress)
+        text = progress_text(progress, time.monotonic() - self.started)
+        self.store.put(RunLayout(self.plan.request.run_id).progress_text, text.encode())
+
+
+def data_set_uri(store: Store, name: str) -> str:
+    """Where a data set stands."""
+    return f"{store.uri}/{DataSetLayout.named(name).root}"

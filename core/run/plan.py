@@ -1,0 +1,199 @@
+"""Planning: cohort to splits, shards and partitions. Pure but for the source's listing and the workload's tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.code_version import code_version
+from core.errors import BadRequestError
+from core.examples.members import Compression
+from core.run.layout import shard_name
+from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, Thresholds
+from core.run.source import StoreSource
+from core.run.split import choose_thresholds, split_of
+from core.workload import Case, Cohort, Workload
+
+Json = dict[str, Any]
+MOST_SHARD_CASES = 50
+SHARDS_WANTED = 16
+"""A cohort is cut into about this many shards until they reach 50 cases, so that small ones use all processors."""
+
+
+class PlanOptions(BaseModel):
+    """What the platform, not the workload, is told. Paths and names only; no effect on any example but the split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_set: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    salt: str = Field(default="casemill", max_length=200)
+    thresholds: Thresholds | None = None
+    shard_cases: int | None = Field(default=None, ge=1, le=10_000)
+    partitions: int | None = Field(default=None, ge=1, le=10_000)
+    compression: Compression = Compression.GZIP
+    success_threshold: float = Field(default=0.95, ge=0.0, le=1.0)
+    checkpoint_seconds: float = Field(default=60.0, gt=0.0)
+    image_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class PlannedCase:
+    """A case and the shard that it belongs to."""
+
+    case: Case
+    split: Split
+    shard: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the workers need; ``cases`` in the order of the shards."""
+
+    request: RunRequest
+    cases: tuple[PlannedCase, ...]
+    shards: ShardPlan
+
+    def cases_of(self, shard: str) -> tuple[PlannedCase, ...]:
+        """The shard's cases in their order."""
+        return tuple(planned for planned in self.cases if planned.shard == shard)
+
+    def shards_of(self, partition: int) -> tuple[PlannedShard, ...]:
+        """The partition's shards in their order."""
+        return tuple(shard for shard in self.shards.shards if shard.partition == partition)
+
+
+def make_plan(workload: Workload, source: StoreSource | None, selection: Json, options: PlanOptions) -> Plan:
+    """Plan a run. The same cohort, configuration and salt give the same plan, whatever the order it was asked in.
+
+    Raises
+    ------
+    BadRequestError
+        What the workload's cohort raises.
+    """
+    cohort = workload.cohort(source, selection)
+    thresholds = options.thresholds or choose_thresholds(_weights(cohort.cases), options.salt)
+    shard_cases = options.shard_cases or _shard_cases(len(cohort.cases))
+    planned = _assign_shards(cohort.cases, thresholds, shard_cases)
+    shards = _assign_partitions(planned, options.partitions)
+    request = _request(workload, source, selection, options, cohort, thresholds, shard_cases, planned)
+    return Plan(request, planned, shards)
+
+
+def _weights(cases: Iterable[Case]) -> dict[str, int]:
+    weights: Counter[str] = Counter()
+    for case in cases:
+        weights[case.group] += case.estimated_windows
+    return dict(weights)
+
+
+def _shard_cases(cases: int) -> int:
+    return min(MOST_SHARD_CASES, -(-cases // SHARDS_WANTED))
+
+
+def _assign_shards(cases: Sequence[Case], thresholds: Thresholds, shard_cases: int) -> tuple[PlannedCase, ...]:
+    sides: dict[Split, list[Case]] = {split: [] for split in SPLITS}
+    for case in cases:
+        sides[split_of(case.group, thresholds)].append(case)
+    return tuple(
+        PlannedCase(case, split, shard_name(split, position // shard_cases))
+        for split in SPLITS
+        for position, case in enumerate(sides[split])
+    )
+
+
+def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> ShardPlan:
+    """Heaviest shard first to the lightest partition, by estimated windows, then bytes."""
+    members: dict[str, list[PlannedCase]] = {}
+    for entry in planned:
+        members.setdefault(entry.shard, []).append(entry)
+    partitions = min(wanted or len(members), len(members))
+    loads = [(0, 0, partition) for partition in range(partitions)]
+    chosen: dict[str, int] = {}
+    weights = {shard: _weight(entries) for shard, entries in members.items()}
+    for shard in sorted(members, key=lambda name: (-weights[name][0], -weights[name][1], name)):
+        windows, size, partition = min(loads)
+        chosen[shard] = partition
+        loads[partition] = (windows + weights[shard][0], size + weights[shard][1], partition)
+    return ShardPlan(
+        partitions=partitions,
+        shards=tuple(
+            PlannedShard(
+                shard=shard,
+                split=entries[0].split,
+                partition=chosen[shard],
+                cases=len(entries),
+                estimated_windows=weights[shard][0],
+                bytes=weights[shard][1],
+            )
+            for shard, entries in members.items()
+        ),
+    )
+
+
+def _weight(entries: Sequence[PlannedCase]) -> tuple[int, int]:
+    return sum(entry.case.estimated_windows for entry in entries), sum(entry.case.size for entry in entries)
+
+
+def _request(
+    workload: Workload,
+    source: StoreSource | None,
+    selection: Json,
+    options: PlanOptions,
+    cohort: Cohort,
+    thresholds: Thresholds,
+    shard_cases: int,
+    planned: Sequence[PlannedCase],
+) -> RunRequest:
+    content: Json = {
+        "data_set": options.data_set,
+        "workload": workload.name,
+        "configuration": workload.configuration(),
+        "source": source.uri if source else None,
+        "shard_cases": shard_cases,
+        "compression": options.compression.value,
+        "success_threshold": options.success_threshold,
+        "thresholds": thresholds.model_dump(mode="json"),
+        "schema": workload.schema.model_dump(mode="json"),
+        "code_version": code_version(),
+        "plan_sha256": _digest([[asdict(entry.case), entry.split, entry.shard] for entry in planned]),
+        "image_digest": options.image_digest,
+    }
+    run_id = f"{workload.name}-{_digest(content)[:12]}"
+    return RunRequest.model_validate(
+        {
+            **content,
+            "run_id": run_id,
+            "data_set": options.data_set or run_id,
+            "selection": selection,
+            "checkpoint_seconds": options.checkpoint_seconds,
+            "notes": cohort.notes,
+        }
+    )
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def checked_options(**settings: Any) -> PlanOptions:
+    """Options as a user gives them.
+
+    Raises
+    ------
+    BadRequestError
+        One of them is out of its bounds.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return PlanOptions(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("data_set", "name").replace("_", "-")
+        raise BadRequestError("bad_option", first["msg"], where=name, fix="See casemill run --help.") from error

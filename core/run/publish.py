@@ -1,0 +1,164 @@
+"""Verification of a run, and publication of its data set; ``_SUCCESS`` comes last and from here only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from core.errors import IntegrityError
+from core.run.assemble import (
+    build_manifest,
+    build_metadata,
+    build_split_document,
+    quarantine_lines,
+    read_commits,
+)
+from core.run.card import data_set_card
+from core.run.layout import DataSetLayout, RunLayout
+from core.run.models import Check, Manifest, ShardEntry, SplitDocument, Success, Verification
+from core.run.plan import Plan
+from core.run.verify import make_check, verify_data_set
+from core.run.verify_shard import ShardFindings, verify_shard
+from core.store import Store
+from core.workload import Workload
+
+SEALED = ("manifest.json", "split.json", "preprocessing_metadata.json", "dataset_card.md")
+UNLISTED = (*SEALED, "_SUCCESS", "run_id")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a run came to."""
+
+    verification: Verification
+    manifest: Manifest
+
+
+def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> Publication:
+    """Verify every shard of a finished run; where all checks hold, write the documents and then ``_SUCCESS``.
+
+    ``verification.json`` and ``quarantine.jsonl`` are written either way.
+
+    Raises
+    ------
+    TransientError
+        Shards are missing: the run is not finished.
+    IntegrityError
+        What was just written does not read back as it should.
+    """
+    commits = read_commits(store, plan)
+    manifest = build_manifest(plan, commits)
+    split = build_split_document(plan, manifest)
+    run, data_set = RunLayout(plan.request.run_id), DataSetLayout.named(plan.request.data_set)
+    findings = verify_shards(store, data_set, manifest, workers)
+    verification = verify_data_set(manifest, split, findings, split.cases, _strangers(store, data_set, manifest))
+    store.put(run.verification, verification.to_bytes())
+    store.put(run.quarantine, quarantine_lines(commits))
+    if verification.passed:
+        documents = {
+            "manifest.json": manifest.to_bytes(),
+            "split.json": split.to_bytes(),
+            "preprocessing_metadata.json": _json(build_metadata(plan, workload, commits)),
+            "dataset_card.md": data_set_card(manifest, split, workload.card()).encode(),
+        }
+        _seal(store, data_set, manifest, documents)
+    return Publication(verification, manifest)
+
+
+def verify_published(store: Store, workers: int = 1) -> tuple[Verification, Manifest]:
+    """Verify a data set by what stands in its folder alone; ``store`` is opened there.
+
+    Raises
+    ------
+    IntegrityError
+        ``no_manifest``: there is no manifest that can be read, so that nothing can be checked.
+    """
+    data_set = DataSetLayout("")
+    manifest, split = _read_documents(store, data_set)
+    findings = verify_shards(store, data_set, manifest, workers)
+    strangers = _strangers(store, data_set, manifest)
+    seal = _seal_check(store, data_set, manifest)
+    return verify_data_set(manifest, split, findings, split.cases, strangers, [seal]), manifest
+
+
+def verify_shards(store: Store, data_set: DataSetLayout, manifest: Manifest, workers: int = 1) -> list[ShardFindings]:
+    """Every shard of the manifest, read back. Threads suffice: hashing and inflating let go of the interpreter."""
+
+    def check(entry: ShardEntry) -> ShardFindings:
+        try:
+            data = store.get(data_set.key(entry.path))
+        except FileNotFoundError:
+            data = None
+        return verify_shard(data, entry, manifest.schema_, manifest.compression)
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        return list(pool.map(check, manifest.shards))
+
+
+def read_success(store: Store, data_set: DataSetLayout) -> Success | None:
+    """``_SUCCESS``, or None where there is none that can be read."""
+    try:
+        return Success.model_validate_json(store.get(data_set.success))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
+    try:
+        manifest = Manifest.model_validate_json(store.get(data_set.manifest))
+        split = SplitDocument.model_validate_json(store.get(data_set.split))
+    except (FileNotFoundError, ValidationError) as error:
+        what = " ".join(str(error).split())
+        raise IntegrityError(
+            "no_manifest", what, where=store.uri, fix="A data set is the folder datasets/NAME of a finished run."
+        ) from error
+    return manifest, split
+
+
+def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: Mapping[str, bytes]) -> None:
+    for name, content in documents.items():
+        store.put(data_set.key(name), content)
+    for name, content in documents.items():
+        if store.get(data_set.key(name)) != content:
+            raise IntegrityError("not_read_back", "does not read back as written", where=data_set.key(name))
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in documents.items()}
+    success = Success(run_id=manifest.run_id, root_hash=manifest.root_hash, sha256=digests)
+    store.put(data_set.success, success.to_bytes())
+
+
+def _seal_check(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
+    success = read_success(store, data_set)
+    if success is None:
+        return make_check("seal", ["there is no readable _SUCCESS: nobody vouches for this data set"], "")
+    problems = list(_broken_seals(store, data_set, success.sha256))
+    if success.root_hash != manifest.root_hash:
+        problems.append("_SUCCESS vouches for another root hash than the manifest's")
+    return make_check("seal", problems, f"_SUCCESS vouches for {len(success.sha256)} documents, unchanged since")
+
+
+def _broken_seals(store: Store, data_set: DataSetLayout, digests: Mapping[str, str]) -> Iterator[str]:
+    for name in SEALED:
+        if name not in digests:
+            yield f"_SUCCESS does not vouch for {name}"
+            continue
+        try:
+            content = store.get(data_set.key(name))
+        except FileNotFoundError:
+            yield f"{name} is missing"
+            continue
+        if hashlib.sha256(content).hexdigest() != digests[name]:
+            yield f"{name} was changed after verification"
+
+
+def _strangers(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Sequence[str]:
+    known = {data_set.key(shard.path) for shard in manifest.shards} | {data_set.key(name) for name in UNLISTED}
+    return [item.key for item in store.list(data_set.root) if item.key not in known]
+
+
+def _json(content: object) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,103 @@
+"""A shard while it is made: finished cases, their gzip members, and the hashes over them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.examples.members import Compression, compress_member, decompress_member
+from core.examples.pack import pack_examples
+from core.run.models import CaseEntry
+from core.run.plan import PlannedCase
+from core.schema import Schema
+from core.workload import CaseResult, Columns, Json
+
+PACKED_WINDOWS = 256
+"""Windows packed at a time: bounds the memory that a long case takes."""
+
+
+@dataclass(frozen=True)
+class FinishedCase:
+    """One case ready to be stored: its entry (offset 0), its member, its figures."""
+
+    entry: CaseEntry
+    member: bytes
+    figures: Json
+    histograms: Mapping[str, list[int]]
+
+
+@dataclass
+class OpenShard:
+    """The cases of a shard that are finished so far, in their order.
+
+    ``content`` runs over the uncompressed records: it is the shard's identity (design, rule 1).
+    """
+
+    compression: Compression
+    entries: list[CaseEntry] = field(default_factory=list)
+    members: list[bytes] = field(default_factory=list)
+    figures: dict[str, Json] = field(default_factory=dict)
+    histograms: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    size: int = 0
+    content: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, case: FinishedCase, records: bytes | None = None) -> None:
+        """Append a case. ``records`` are its uncompressed bytes where the caller has them at hand."""
+        self.content.update(decompress_member(case.member, self.compression) if records is None else records)
+        self.entries.append(case.entry.model_copy(update={"offset": self.size, "length": len(case.member)}))
+        self.members.append(case.member)
+        self.size += len(case.member)
+        if case.figures:
+            self.figures[case.entry.case_id] = case.figures
+        for name, counts in case.histograms.items():
+            total = self.histograms.setdefault(name, np.zeros(len(counts), np.int64))
+            total += np.array(counts, np.int64)
+
+    def object_bytes(self) -> bytes:
+        """The shard object: the members, joined."""
+        return b"".join(self.members)
+
+    @property
+    def records(self) -> int:
+        """Records in all cases."""
+        return sum(entry.records for entry in self.entries)
+
+
+def finish_case(
+    planned: PlannedCase, result: CaseResult, schema: Schema, compression: Compression
+) -> tuple[FinishedCase, bytes]:
+    """Pack and compress a case's examples; also returns the uncompressed records.
+
+    Raises
+    ------
+    BugError
+        The workload's columns do not fit its schema.
+    """
+    records = b"".join(_packed(schema, result.columns, result.windows)) if result.windows else b""
+    member = compress_member(records, compression=compression)
+    case = planned.case
+    entry = CaseEntry(
+        case_id=case.id,
+        case_number=case.number,
+        group=case.group,
+        group_number=case.group_number,
+        outcome=result.outcome,
+        reason=result.reason,
+        detail=result.detail,
+        flags=result.flags,
+        records=result.windows,
+        length=len(member),
+    )
+    histograms = {name: [int(count) for count in counts] for name, counts in result.histograms.items()}
+    return FinishedCase(entry, member, result.figures, histograms), records
+
+
+def _packed(schema: Schema, columns: Columns, windows: int) -> Iterator[bytes]:
+    for first in range(0, windows, PACKED_WINDOWS):
+        block = {name: values[first : first + PACKED_WINDOWS] for name, values in columns.items()}
+        yield pack_examples(schema, block).data

@@ -1,0 +1,42 @@
+"""The source of the cases' objects, over the object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.store import DEFAULT_PIECE_BYTES, Store, open_store
+
+
+class StoreSource:
+    """A :class:`core.workload.Source` that counts the bytes it hands over."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.bytes_read = 0
+
+    def __str__(self) -> str:
+        return self._store.uri
+
+    @property
+    def uri(self) -> str:
+        """The location, as it stands in ``run.json``."""
+        return self._store.uri
+
+    def list_objects(self) -> list[tuple[str, int]]:
+        return [(item.key, item.size) for item in self._store.list()]
+
+    def read(self, key: str, piece_bytes: int = DEFAULT_PIECE_BYTES) -> Iterator[bytes]:
+        for piece in self._store.stream(key, piece_bytes):
+            self.bytes_read += len(piece)
+            yield piece
+
+
+def open_source(uri: str | None) -> StoreSource | None:
+    """The source at a location, or None for workloads that read nothing.
+
+    Raises
+    ------
+    BadRequestError
+        The folder does not exist.
+    """
+    return None if uri is None else StoreSource(open_store(uri, read_only=True))

@@ -1,0 +1,126 @@
+"""The cohort: recordings found, clinical rows, the filter, and how long each case probably is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from core.errors import BadRequestError
+from core.recording.read import RECORDING_SUFFIXES
+from core.workload import Case, Cohort, Source
+from core.workloads.vitaldb.clinical import REQUIRED_COLUMNS, ClinicalTable, duration_s, read_clinical
+from core.workloads.vitaldb.configuration import Configuration
+from core.workloads.vitaldb.identity import case_id, case_number
+from core.workloads.vitaldb.selection import parse_cases
+from core.workloads.vitaldb.windows import count_windows
+
+TYPICAL_CASE_S = 2.76 * 3600
+"""Median case of the open data set (notes on the data set, 2.3): the guess where nothing better is known."""
+
+
+class Selection(BaseModel):
+    """What the user asked for; ``clinical`` is a location."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cases: str = "all"
+    clinical: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recording in the source."""
+
+    id: str
+    key: str
+    size: int
+
+
+def select_cohort(source: Source, selection: Selection, configuration: Configuration) -> Cohort:
+    """The selected cases by number, each once.
+
+    Cases asked for by number that have no recording stay in the cohort: they fail as ``not_found``, so that
+    nobody takes a smaller data set for the one that was asked for.
+
+    Raises
+    ------
+    BadRequestError
+        Malformed selection, unreadable table, or an empty cohort.
+    """
+    ranges = parse_cases(selection.cases)
+    table = read_clinical(selection.clinical) if selection.clinical else None
+    recordings, notes = find_recordings(source.list_objects())
+    numbers = set(recordings) if ranges is None else {number for part in ranges for number in part}
+    if selection.where is not None:
+        if table is None:
+            raise BadRequestError("bad_where", "there is no clinical table", where="--where", fix="Give --clinical.")
+        numbers &= table.matching(selection.where)
+    if not numbers:
+        raise _empty(source, selection, recordings)
+    cases = tuple(_case(number, recordings.get(number), table, configuration) for number in sorted(numbers))
+    if not any(case.key for case in cases):
+        raise _empty(source, selection, recordings)
+    return Cohort(cases, tuple(notes) + _table_notes(cases, table))
+
+
+def find_recordings(objects: Sequence[tuple[str, int]]) -> tuple[dict[int, Found], list[str]]:
+    """Recordings by case number from (key, bytes), and a note on each file that was passed over.
+
+    A case recorded twice is read from the first suffix of :data:`RECORDING_SUFFIXES`, then from the padded name.
+    """
+    found: dict[int, Found] = {}
+    notes: list[str] = []
+    pattern = re.compile(r"([^/]+?)(" + "|".join(re.escape(suffix) for suffix in RECORDING_SUFFIXES) + ")")
+    candidates = [(match, key, size) for key, size in objects if (match := pattern.fullmatch(key))]
+    candidates.sort(key=lambda item: (RECORDING_SUFFIXES.index(item[0][2]), -len(item[1]), item[1]))
+    for match, key, size in candidates:
+        number = case_number(match[1])
+        name = case_id(number) if match[1].isdecimal() else match[1]
+        if number in found:
+            notes.append(f"{key} is passed over: case {name} is read from {found[number].key}")
+        else:
+            found[number] = Found(name, key, size)
+    return found, notes
+
+
+def _case(number: int, found: Found | None, table: ClinicalTable | None, configuration: Configuration) -> Case:
+    row = table.rows.get(number) if table else None
+    subject = (row or {}).get("subjectid", "").strip().removesuffix(".0")
+    group_number = case_number(subject) if subject else -number
+    seconds = (duration_s(row) if row else None) or TYPICAL_CASE_S
+    return Case(
+        id=found.id if found else case_id(number),
+        number=number,
+        group=subject or str(-number),
+        group_number=group_number,
+        key=found.key if found else None,
+        size=found.size if found else 0,
+        estimated_windows=count_windows(int(seconds), configuration) if found else 0,
+        attributes={} if row is None else {"row": {name: row[name] for name in REQUIRED_COLUMNS}},
+    )
+
+
+def _table_notes(cases: Sequence[Case], table: ClinicalTable | None) -> tuple[str, ...]:
+    notes = []
+    without_row = sum(1 for case in cases if not case.attributes)
+    if without_row:
+        notes.append(f"{without_row} cases have no clinical row: defaults, and each is its own subject")
+    if table is not None and table.second_rows:
+        notes.append(f"{table.second_rows} second rows of a case id in the clinical table are ignored")
+    return tuple(notes)
+
+
+def _empty(source: Source, selection: Selection, recordings: dict[int, Found]) -> BadRequestError:
+    if recordings:
+        what = f"none of the {len(recordings)} recordings is selected by --cases {selection.cases}"
+        if selection.where is not None:
+            what += f" --where {selection.where!r}"
+        return BadRequestError("empty_cohort", what, where="--cases", fix="Widen the selection.")
+    keys = [key for key, _ in source.list_objects() if "/" in key and key.endswith(RECORDING_SUFFIXES)]
+    folders = sorted({key.rpartition("/")[0] for key in keys})
+    hint = f"Did you mean its folder {folders[0]}?" if folders else "It should hold files such as 0001.vital."
+    return BadRequestError("empty_cohort", "no recordings in the source", where=str(source), fix=hint)

@@ -1,0 +1,111 @@
+"""Quality figures of one case, and how they add up over a run (spec/vitaldb, last section)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.recording.model import LossReport
+from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES
+from core.workloads.vitaldb.patient import Patient
+from core.workloads.vitaldb.signals import Signals
+
+Json = dict[str, Any]
+HISTOGRAM_BINS = 50
+"""Equal bins over the clinical range; one more below it and one above it."""
+
+
+def case_figures(profile: str, patient: Patient, signals: Signals, windows: int, loss: LossReport) -> Json:
+    """Plain figures of one case; shares are of its seconds, counts of clipped seconds are of measured ones."""
+    measured = ~np.isnan(signals.grid)
+    below, above = _outside(signals)
+    counts = measured.sum(axis=0)
+    return {
+        "profile": profile,
+        "windows": windows,
+        "seconds": signals.seconds,
+        "observed_seconds": _named(counts),
+        "below_range_seconds": _named(below.sum(axis=0)),
+        "above_range_seconds": _named(above.sum(axis=0)),
+        "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
+        "units": signals.units,
+        "static_imputed": list(patient.imputed),
+        "loss": loss_figures(loss),
+    }
+
+
+def loss_figures(loss: LossReport) -> Json:
+    """The loss report as plain JSON."""
+    return {**asdict(loss), "packets": dict(loss.packets)}
+
+
+def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
+    """Per feature, int64 [1 + bins + 1]: measured seconds below, in and above the clinical range."""
+    histograms = {}
+    for column, feature in enumerate(FEATURES):
+        values = signals.grid[:, column]
+        values = values[~np.isnan(values)]
+        edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
+        inside, _ = np.histogram(values, edges)
+        below, above = (values < feature.minimum).sum(), (values > feature.maximum).sum()
+        histograms[feature.name] = np.concatenate([[below], inside, [above]]).astype(np.int64)
+    return histograms
+
+
+def run_figures(figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
+    """The cases' figures added up: shares per feature, cleaned-away samples per rule, profiles and units seen."""
+    seconds = sum(case["seconds"] for case in figures)
+    cleaned: Counter[str] = Counter()
+    units: dict[str, set[str]] = {}
+    for case in figures:
+        cleaned.update(case["cleaned"])
+        for track, seen in case["units"].items():
+            units.setdefault(track, set()).update(seen)
+    return {
+        "cases_read": len(figures),
+        "seconds": seconds,
+        "profiles": dict(sorted(Counter(case["profile"] for case in figures).items())),
+        "features": {feature.name: _feature_figures(feature.name, figures, seconds) for feature in FEATURES},
+        "cleaned_samples": dict(sorted(cleaned.items())),
+        "units_seen": {track: sorted(seen) for track, seen in sorted(units.items())},
+        "histograms": {
+            feature.name: {
+                "minimum": feature.minimum,
+                "maximum": feature.maximum,
+                "unit": feature.unit,
+                "below": int(counts[0]),
+                "bins": [int(count) for count in counts[1:-1]],
+                "above": int(counts[-1]),
+            }
+            for feature in FEATURES
+            if (counts := histograms.get(feature.name)) is not None
+        },
+    }
+
+
+def _feature_figures(name: str, figures: Sequence[Json], seconds: int) -> Json:
+    observed = sum(case["observed_seconds"][name] for case in figures)
+    below = sum(case["below_range_seconds"][name] for case in figures)
+    above = sum(case["above_range_seconds"][name] for case in figures)
+    return {
+        "observed_share": observed / seconds if seconds else 0.0,
+        "clipped_below_share": below / observed if observed else 0.0,
+        "clipped_above_share": above / observed if observed else 0.0,
+        "cases_with_signal": sum(1 for case in figures if case["observed_seconds"][name]),
+    }
+
+
+def _outside(signals: Signals) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    minimum = np.array([feature.minimum for feature in FEATURES])
+    maximum = np.array([feature.maximum for feature in FEATURES])
+    # A comparison with NaN is false, so that what was not measured counts nowhere.
+    return signals.grid < minimum, signals.grid > maximum
+
+
+def _named(values: NDArray[Any]) -> Json:
+    return {name: int(value) for name, value in zip(FEATURE_NAMES, values, strict=True)}

@@ -1,0 +1,45 @@
+"""Windows over the normalised grid, and their targets (spec/vitaldb, steps 7 and 8)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.workloads.vitaldb.configuration import Configuration
+from core.workloads.vitaldb.features import TARGET_INDICES
+
+
+def count_windows(seconds: int, configuration: Configuration) -> int:
+    """max(0, ⌊(T − window − horizon)/step⌋ + 1).
+
+    >>> count_windows(330, Configuration()), count_windows(329, Configuration())
+    (1, 0)
+    """
+    reach = seconds - configuration.window_s - configuration.horizon_s
+    return max(0, reach // configuration.step_s + 1)
+
+
+def cut_windows(grid: NDArray[np.float32], configuration: Configuration) -> NDArray[np.float32]:
+    """The grid [T, 16] as overlapping views [n, window, 16]; nothing is copied."""
+    count = count_windows(len(grid), configuration)
+    views = np.lib.stride_tricks.sliding_window_view(grid, configuration.window_s, axis=0)
+    return views[:: configuration.step_s][:count].transpose(0, 2, 1)
+
+
+def start_seconds(count: int, configuration: Configuration) -> NDArray[np.int64]:
+    """First second of each window, [n]."""
+    return np.arange(count, dtype=np.int64) * configuration.step_s
+
+
+def targets(grid: NDArray[np.float32], count: int, configuration: Configuration) -> NDArray[np.float32]:
+    """The eight target features [n, 8], ``horizon`` seconds after each window's last second."""
+    seconds = start_seconds(count, configuration) + configuration.window_s - 1 + configuration.horizon_s
+    return grid[seconds][:, TARGET_INDICES]
+
+
+def observed_share(observed: NDArray[np.bool_], count: int, configuration: Configuration) -> NDArray[np.float32]:
+    """Share of each window's seconds that were measured, [n, 16], from the mask [T, 16]."""
+    totals = np.zeros((len(observed) + 1, observed.shape[1]), np.int64)
+    np.cumsum(observed, axis=0, out=totals[1:])
+    starts = start_seconds(count, configuration)
+    return ((totals[starts + configuration.window_s] - totals[starts]) / configuration.window_s).astype(np.float32)

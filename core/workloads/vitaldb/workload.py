@@ -1,0 +1,144 @@
+"""The vitaldb workload behind the platform's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from core.errors import BadRequestError, ContentError
+from core.recording.model import Recording
+from core.recording.read import read_recording
+from core.schema import Field, Kind, Role, Schema
+from core.workload import Case, CaseResult, Cohort, Columns, Outcome, Source
+from core.workloads.vitaldb.card import card_section
+from core.workloads.vitaldb.cohort import Selection, select_cohort
+from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
+from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, TARGET_NAMES
+from core.workloads.vitaldb.grid import impute, normalise
+from core.workloads.vitaldb.metadata import describe
+from core.workloads.vitaldb.patient import STATIC_NAMES, Patient, patient_of
+from core.workloads.vitaldb.profiles import choose_profile
+from core.workloads.vitaldb.quality import case_figures, case_histograms, loss_figures
+from core.workloads.vitaldb.signals import Signals, extract_signals
+from core.workloads.vitaldb.windows import count_windows, cut_windows, observed_share, start_seconds, targets
+
+Json = dict[str, Any]
+NEEDED_SIGNALS = 2
+
+
+class VitaldbWorkload:
+    """Surgical recordings to windows of 16 signals, six static values and eight targets (spec/vitaldb)."""
+
+    name = "vitaldb"
+
+    def __init__(self, settings: Json) -> None:
+        self._configuration = resolve_configuration(settings)
+        self._wanted = frozenset(track for profile in self._configuration.profiles for track in profile.tracks())
+        self.schema = example_schema(self._configuration)
+
+    def configuration(self) -> Json:
+        return self._configuration.model_dump(mode="json")
+
+    def cohort(self, source: Source | None, selection: Json) -> Cohort:
+        if source is None:
+            raise BadRequestError("no_source", "this workload reads recordings", where="--source", fix="Give --source.")
+        try:
+            checked = Selection.model_validate(selection)
+        except ValidationError as error:
+            raise BadRequestError("bad_selection", error.errors()[0]["msg"], where="selection") from error
+        return select_cohort(source, checked, self._configuration)
+
+    def process(self, case: Case, source: Source | None) -> CaseResult:
+        row = case.attributes.get("row")
+        patient = Patient() if row is None else patient_of(row)
+        if case.key is None or source is None:
+            return CaseResult(Outcome.FAILED, reason="not_found", detail="no recording in the source")
+        try:
+            recording = read_recording(case.key, source.read(case.key), self._wanted)
+        except FileNotFoundError:
+            return CaseResult(Outcome.FAILED, reason="not_found", detail="gone since planning")
+        except ContentError as error:
+            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error))
+        return self._examples(case, recording, patient, ("static_imputed",) if row is None else ())
+
+    def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
+        return describe(self._configuration, figures, histograms)
+
+    def card(self) -> str:
+        return card_section(self._configuration)
+
+    def _examples(self, case: Case, recording: Recording, patient: Patient, flags: tuple[str, ...]) -> CaseResult:
+        if recording.loss.truncated:
+            flags = (*flags, "truncated")
+        profile = choose_profile(self._configuration.profiles, recording.tracks)
+        try:
+            signals = extract_signals(recording, profile, patient, self._configuration.concentrations)
+        except ContentError as error:
+            figures = {"loss": loss_figures(recording.loss)}
+            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error), flags=flags, figures=figures)
+        count = count_windows(signals.seconds, self._configuration)
+        usable = signals.signal_groups >= NEEDED_SIGNALS
+        figures = case_figures(profile.name, patient, signals, count if usable else 0, recording.loss)
+        if not usable:
+            detail = f"{signals.signal_groups} of heart rate, saturation and blood pressure have a valid sample"
+            return CaseResult(Outcome.FAILED, reason="no_signal", detail=detail, flags=flags, figures=figures)
+        return CaseResult(
+            outcome=Outcome.DONE if count else Outcome.EMPTY,
+            windows=count,
+            columns=self._columns(case, signals, patient, count) if count else {},
+            flags=flags,
+            figures=figures,
+            histograms=case_histograms(signals),
+        )
+
+    def _columns(self, case: Case, signals: Signals, patient: Patient, count: int) -> Columns:
+        configuration = self._configuration
+        grid = np.empty(signals.grid.shape, np.float32)
+        for column, feature in enumerate(FEATURES):
+            grid[:, column] = normalise(impute(signals.grid[:, column], feature), feature)
+        return {
+            "case_id": np.full((count, 1), case.number, np.int64),
+            "observed": observed_share(~np.isnan(signals.grid), count, configuration),
+            "start_s": start_seconds(count, configuration)[:, None],
+            "static": np.broadcast_to(patient.features(), (count, len(STATIC_NAMES))),
+            "subject_id": np.full((count, 1), case.group_number, np.int64),
+            "targets": targets(grid, count, configuration),
+            "timeseries": cut_windows(grid, configuration),
+        }
+
+
+def example_schema(configuration: Configuration) -> Schema:
+    """The example of spec/vitaldb, "One example", for this window length."""
+    window = (configuration.window_s, len(FEATURE_NAMES))
+    return Schema(
+        fields=(
+            Field(name="case_id", kind=Kind.INT64, shape=(1,), role=Role.PROVENANCE),
+            _floats("observed", (len(FEATURE_NAMES),), Role.MASK, 0.0, FEATURE_NAMES),
+            Field(name="start_s", kind=Kind.INT64, shape=(1,), role=Role.PROVENANCE, minimum=0),
+            _floats("static", (len(STATIC_NAMES),), Role.INPUT, -1.0, STATIC_NAMES),
+            Field(name="subject_id", kind=Kind.INT64, shape=(1,), role=Role.PROVENANCE),
+            _floats("targets", (len(TARGET_NAMES),), Role.TARGET, -1.0, TARGET_NAMES),
+            _floats("timeseries", window, Role.INPUT, -1.0, FEATURE_NAMES),
+        ),
+        case_field="case_id",
+        group_field="subject_id",
+        order_field="start_s",
+        settings={
+            "window_s": configuration.window_s,
+            "step_s": configuration.step_s,
+            "horizon_s": configuration.horizon_s,
+            "sampling_hz": 1,
+        },
+    )
+
+
+def _floats(name: str, shape: tuple[int, ...], role: Role, minimum: float, labels: tuple[str, ...]) -> Field:
+    return Field(name=name, kind=Kind.FLOAT, shape=shape, role=role, minimum=minimum, maximum=1.0, labels=labels)
+
+
+def _detail(error: ContentError) -> str:
+    return f"{error.where}: {error.what}" if error.where else error.what
