@@ -1,0 +1,119 @@
+"""What every recording format shares: its clock, and samples in the order of the file settled into tracks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.recording.inflate import unreadable
+from core.recording.model import MAXIMUM_SPAN_S, Track
+
+MAXIMUM_RECORDS = 4_000_000
+"""Wanted records of one recording: two days of 23 tracks at one value a second. More is ``unreadable``."""
+
+MAXIMUM_UNITS = np.iinfo(np.int16).max
+
+
+@dataclass
+class Clock:
+    """The earliest and the latest record so far, in seconds on the recording's own clock (NaN: none yet)."""
+
+    earliest: float = math.nan
+    latest: float = math.nan
+
+    def add(self, times: NDArray[np.float64]) -> None:
+        """Take finite times; one over 48 h after the earliest does not move ``latest``."""
+        if not len(times):
+            return
+        self.earliest = float(np.fmin(self.earliest, times.min()))
+        in_time = times[is_in_time(times, self.earliest)]
+        self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf)))
+
+    def seconds(self, t0: float) -> float:
+        """Seconds from ``t0`` to the latest record that is not late; 0 without records."""
+        span = min(self.latest, self.earliest + MAXIMUM_SPAN_S) - t0
+        return max(0.0, span) if math.isfinite(span) else 0.0
+
+
+def is_in_time(times: NDArray[np.float64], earliest: float) -> NDArray[np.bool_]:
+    """Which finite ``times`` are not over 48 h after ``earliest`` (spec/vitaldb, recording format)."""
+    with np.errstate(over="ignore"):
+        return times - earliest <= MAXIMUM_SPAN_S
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One wanted track's samples in the order of the file; the arrays are as in :class:`Track`, but not sorted."""
+
+    name: str
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    units: tuple[str, ...]
+    unit_of: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The tracks, and what settling them counted (:class:`~core.recording.model.LossReport`)."""
+
+    tracks: dict[str, Track]
+    kept: int
+    late: int
+    duplicate_times: int
+    backward_times: int
+    largest_gap_s: float
+
+
+def settle(tracks: Iterable[Samples], earliest: float) -> Settled:
+    """Drop what is over 48 h after ``earliest``; sort each track by time, equal times in the order of the file."""
+    settled: dict[str, Track] = {}
+    late = duplicate = backward = 0
+    for samples in tracks:
+        before, after = samples.times[:-1], samples.times[1:]
+        duplicate += int(np.count_nonzero(after == before))
+        backward += int(np.count_nonzero(after < before))
+        track = _in_order(samples, earliest)
+        late += len(samples.times) - len(track.times)
+        settled[samples.name] = track
+    return Settled(
+        tracks=settled,
+        kept=sum(len(track.times) for track in settled.values()),
+        late=late,
+        duplicate_times=duplicate,
+        backward_times=backward,
+        largest_gap_s=_largest_gap([track.times for track in settled.values()]),
+    )
+
+
+def check_room(records: int) -> None:
+    """Raise ``unreadable`` where one recording holds more wanted records than :data:`MAXIMUM_RECORDS`."""
+    if records > MAXIMUM_RECORDS:
+        raise unreadable(f"The file has too many records: over {MAXIMUM_RECORDS:,} of the wanted tracks.")
+
+
+def finite_or_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values with NaN for what is no finite number."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _in_order(samples: Samples, earliest: float) -> Track:
+    times, values, unit_of = samples.times, samples.values, samples.unit_of
+    keep = is_in_time(times, earliest)
+    if not keep.all():
+        times, values, unit_of = times[keep], values[keep], unit_of[keep]
+    if np.any(times[1:] < times[:-1]):
+        order = np.argsort(times, kind="stable")
+        times, values, unit_of = times[order], values[order], unit_of[order]
+    return Track(samples.name, times, values, samples.units, unit_of)
+
+
+def _largest_gap(times: list[NDArray[np.float64]]) -> float:
+    if sum(map(len, times)) < 2:
+        return 0.0
+    merged = np.concatenate(times)
+    merged.sort()
+    return float(np.diff(merged).max())

@@ -1,0 +1,38 @@
+"""One recording of any accepted format, chosen by the suffix of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from core.recording.inflate import unreadable
+from core.recording.model import Recording
+from core.recording.tabular import read_csv, read_parquet
+from core.recording.vital import read_vital
+
+_READERS: dict[str, Callable[[Iterable[bytes], Collection[str] | None], Recording]] = {
+    ".vital": read_vital,
+    ".parquet": read_parquet,
+    ".csv.gz": read_csv,
+    ".csv": read_csv,
+}
+
+RECORDING_SUFFIXES = tuple(_READERS)
+"""The accepted suffixes, the one to prefer first where a case has several objects."""
+
+
+def read_recording(key: str, pieces: Iterable[bytes], wanted: Collection[str] | None) -> Recording:
+    """Read the recording that is named ``key`` from its bytes in order.
+
+    ``wanted`` are tracks as ``Device/NAME``; ``None`` means every numeric track. What ``pieces`` raises (faults of
+    the storage) passes through.
+
+    Raises
+    ------
+    ContentError
+        ``unreadable``: the suffix is none of :data:`RECORDING_SUFFIXES`, or the content is not what it says.
+    """
+    name = key.lower()
+    for suffix, reader in _READERS.items():
+        if name.endswith(suffix):
+            return reader(pieces, wanted)
+    raise unreadable(f"The name ends in none of {', '.join(RECORDING_SUFFIXES)}.")
