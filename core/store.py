@@ -2,35 +2,41 @@
 
 A location is a URI or a path: ``data/out``, ``/data/out``, ``file:///data/out``, ``s3://bucket/prefix`` or
 ``memory://``. Keys are relative to it, with ``/`` between their parts.
+
+S3 takes its settings from the environment variables of the AWS tools: ``AWS_REGION``, ``AWS_ENDPOINT_URL_S3`` or
+``AWS_ENDPOINT_URL`` (``http://`` allowed, bucket in the path), and credentials as :mod:`core.credentials` says. What
+is written carries its SHA-256, which S3 checks. A role needs ``s3:ListBucket`` too: without it, S3 answers "denied"
+for what is merely not there.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
-from obstore.store import LocalStore, MemoryStore, S3Store
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import LocalStore, MemoryStore
 
-from core.errors import BadRequestError, FatalError, TransientError
+from core.bucket import Bucket
+from core.errors import BadRequestError, TransientError
+from core.faults import Fault, classify, http_status
+from core.patience import Patience
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
+Result = TypeVar("Result")
+
 DEFAULT_PIECE_BYTES = 256 * 1024
+WHOLE_PIECE_BYTES = 8 * 1024 * 1024
 _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
@@ -42,120 +48,219 @@ class ObjectInfo:
     size: int
 
 
+class Access(Protocol):
+    """How a store calls the library: translated errors and, where it makes sense, repeats."""
+
+    repeats: int
+
+    def patience(self, stop: threading.Event | None = None) -> Patience:
+        """What one operation may bear."""
+        ...
+
+    def call(
+        self,
+        operation: Callable[[ObjectStore], Result],
+        where: str,
+        patience: Patience,
+        body_bytes: int | None = None,
+    ) -> Result:
+        """Do it; errors as :class:`Store` says."""
+        ...
+
+
+class Direct:
+    """Access without repeats, for a folder and for memory: a full or failing disk does not mend in seconds."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self.repeats = 0
+
+    def patience(self, stop: threading.Event | None = None) -> Patience:
+        return Patience(0.0)
+
+    def call(
+        self,
+        operation: Callable[[ObjectStore], Result],
+        where: str,
+        patience: Patience,
+        body_bytes: int | None = None,
+    ) -> Result:
+        try:
+            return operation(self._objects)
+        except FileNotFoundError:
+            raise FileNotFoundError(where) from None
+        except (BaseError, OSError) as error:
+            raise classify(error, where).error from error
+
+
 class Store:
     """Objects below one location.
 
-    Every method raises :class:`core.errors.FatalError` (``storage_denied``) where the store refuses access and
-    :class:`core.errors.TransientError` (``storage``) where it fails otherwise; the retries of the library are
-    used up by then. Reading what is not there raises ``FileNotFoundError``; a key that could leave the location
-    raises :class:`core.errors.BadRequestError` (``bad_location``).
+    Every method raises :class:`core.errors.TransientError` or :class:`core.errors.FatalError` as
+    :mod:`core.faults` sorts what went wrong; on S3, repeats have been of no help by then. Reading what is not there
+    raises ``FileNotFoundError``; a key that could leave the location raises :class:`core.errors.BadRequestError`
+    (``bad_location``).
     """
 
-    def __init__(self, objects: ObjectStore, uri: str) -> None:
-        self._objects = objects
+    def __init__(self, access: Access, uri: str) -> None:
+        self._access = access
         self.uri = uri.rstrip("/")
 
     def __repr__(self) -> str:
         return f"Store({self.uri!r})"
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading takes the network."""
+        return self.uri.startswith("s3://")
+
+    @property
+    def repeats(self) -> int:
+        """Requests that were made again after a fault, since the store was opened."""
+        return self._access.repeats
+
     def get(self, key: str) -> bytes:
         """The whole object."""
-        with self._translated(key):
-            return bytes(obstore.get(self._objects, key).bytes())
+        return b"".join(self.stream(key, WHOLE_PIECE_BYTES))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """``length`` bytes from ``start``; fewer where the object ends before."""
         if length == 0:
             return b""
-        with self._translated(key):
+
+        def read(objects: ObjectStore) -> bytes:
             try:
-                return bytes(obstore.get_range(self._objects, key, start=start, length=length))
+                return bytes(obstore.get_range(objects, key, start=start, length=length))
             except BaseError:
                 # A start beyond the end is an error to the library, and no fault of the storage.
-                if obstore.head(self._objects, key)["size"] > start:
+                if obstore.head(objects, key)["size"] > start:
                     raise
                 return b""
 
-    def stream(self, key: str, piece_bytes: int = DEFAULT_PIECE_BYTES) -> Iterator[bytes]:
-        """The object in order, in pieces of about ``piece_bytes``."""
-        with self._translated(key):
-            for piece in obstore.get(self._objects, key).stream(min_chunk_size=piece_bytes):
-                yield bytes(piece)
+        return self._call(key, read)
+
+    def stream(
+        self, key: str, piece_bytes: int = DEFAULT_PIECE_BYTES, stop: threading.Event | None = None
+    ) -> Iterator[bytes]:
+        """The object in order, in pieces of about ``piece_bytes``; ``stop`` ends repeats early.
+
+        A connection that breaks is taken up where it broke, in the same version of the object.
+        """
+        where = self._where(key)
+        patience = self._access.patience(stop)
+        offset, size, version = 0, None, None
+        while size is None or offset < size:
+            options: GetOptions = {"range": {"offset": offset}, "if_match": version} if offset else {}
+            found = self._call(key, lambda objects: obstore.get(objects, key, options=options), patience)  # noqa: B023
+            size, version = found.meta["size"], found.meta["e_tag"]
+            try:
+                for piece in found.stream(min_chunk_size=piece_bytes):
+                    offset += len(piece)
+                    yield bytes(piece)
+                    patience.renew()
+            except (BaseError, OSError) as error:
+                patience.bear(classify(error, where))
+            else:
+                if offset < size:
+                    short = TransientError("storage", "the object ended early", where=where, fix="Try again.")
+                    patience.bear(Fault(short, repeat=True))
 
     def put(self, key: str, data: bytes) -> None:
         """Write the object, in place of an earlier one."""
-        with self._translated(key):
-            obstore.put(self._objects, key, data, use_multipart=False)
+        self._call(key, lambda objects: obstore.put(objects, key, data, use_multipart=False), body_bytes=len(data))
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Create the object; False, and nothing written, where it exists."""
-        with self._translated(key):
+        """Create the object; False, and nothing written, where it exists.
+
+        Where the answer to a try was lost, an object with exactly these bytes counts as created by it.
+        """
+
+        def create(objects: ObjectStore) -> bool:
             try:
-                obstore.put(self._objects, key, data, mode="create", use_multipart=False)
-            except (AlreadyExistsError, PreconditionError):
+                obstore.put(objects, key, data, mode="create", use_multipart=False)
+            except (AlreadyExistsError, PreconditionError) as error:
+                if http_status(error) == "409":
+                    # A rival is at it and may yet fail, so this says nothing about what will be there.
+                    patience.bear(classify(error, self._where(key)))
+                    return create(objects)
                 return False
             return True
 
+        patience = self._access.patience()
+        if self._call(key, create, patience, body_bytes=len(data)):
+            return True
+        return patience.repeats > 0 and self._holds(key, data)
+
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         """Every object whose key starts with the folder ``prefix``, sorted by key."""
-        with self._translated(prefix):
-            found = [
-                ObjectInfo(item["path"], item["size"])
-                for page in obstore.list(self._objects, prefix or None)
-                for item in page
-            ]
-        return sorted(found, key=lambda item: item.key)
+
+        def read(objects: ObjectStore) -> list[ObjectInfo]:
+            pages = obstore.list(objects, prefix or None)
+            return [ObjectInfo(item["path"], item["size"]) for page in pages for item in page]
+
+        return sorted(self._call(prefix, read), key=lambda item: item.key)
 
     def head(self, key: str) -> ObjectInfo | None:
         """Key and size, or None where there is no such object."""
-        with self._translated(key):
-            try:
-                found = obstore.head(self._objects, key)
-            except FileNotFoundError:
-                return None
-            return ObjectInfo(key, found["size"])
 
-    @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
-        where = f"{self.uri}/{key}"
+        def read(objects: ObjectStore) -> int:
+            try:
+                return obstore.head(objects, key)["size"]
+            except BaseError as error:
+                if http_status(error) in ("400", "401", "403"):
+                    # An answer to HEAD has no body that could say why; that to GET has, or is as good.
+                    return obstore.get(objects, key).meta["size"]
+                raise
+
         try:
-            yield
+            return ObjectInfo(key, self._call(key, read))
         except FileNotFoundError:
-            raise FileNotFoundError(where) from None
+            return None
+
+    def _holds(self, key: str, data: bytes) -> bool:
+        try:
+            return self.get(key) == data
+        except FileNotFoundError:
+            error = TransientError("storage", "the object came and went", where=self._where(key), fix="Try again.")
+            raise error from None
+
+    def _where(self, key: str) -> str:
+        return f"{self.uri}/{key}"
+
+    def _call(
+        self,
+        key: str,
+        operation: Callable[[ObjectStore], Result],
+        patience: Patience | None = None,
+        body_bytes: int | None = None,
+    ) -> Result:
+        try:
+            return self._access.call(operation, self._where(key), patience or self._access.patience(), body_bytes)
         except ValueError as error:
             # The library's word on a key with "..", or with an empty part.
-            raise BadRequestError("bad_location", _first_line(error), where=where, fix="Check the spelling.") from error
-        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise FatalError(
-                "storage_denied", _first_line(error), where=where, fix="Check the permissions or the credentials."
-            ) from error
-        except (BaseError, OSError) as error:
-            raise TransientError(
-                "storage", _first_line(error), where=where, fix="Try again; committed work is kept."
-            ) from error
+            what = (str(error).strip() or "bad key").splitlines()[0]
+            raise BadRequestError("bad_location", what, where=self._where(key), fix="Check the spelling.") from error
 
 
-def open_store(uri: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Store:
-    """Open a location.
-
-    ``create`` makes a missing local folder; ``read_only`` allows reading a public bucket without
-    credentials. S3 takes its settings from the usual AWS environment variables (region, endpoint, keys).
+def open_store(uri: str | os.PathLike[str], *, create: bool = False) -> Store:
+    """Open a location; ``create`` makes a missing local folder. A bucket is first asked when it is first used.
 
     Raises
     ------
     BadRequestError
-        A local folder that is missing (without ``create``) or is a file, or a scheme that is not known.
+        A local folder that is missing (without ``create``) or is a file, a scheme that is not known, a bucket's name
+        that cannot be one, settings of the environment that cannot be used.
     """
     text = os.fspath(uri)
     if not _SCHEME.match(text):
         return _open_folder(Path(text).expanduser(), create)
+    if text.startswith("s3://"):
+        return _open_bucket(text)
     parts = urlsplit(text)
     if parts.scheme == "file":
         return _open_folder(Path(unquote(parts.path)), create)
     if parts.scheme == "memory":
-        return Store(MemoryStore(), text)
-    if parts.scheme == "s3":
-        return _open_bucket(parts.netloc, parts.path.strip("/"), read_only)
+        return Store(Direct(MemoryStore()), text)
     raise BadRequestError(
         "bad_location", f"{parts.scheme}:// is not a known kind of location", where=text, fix="Use a path or s3://."
     )
@@ -171,9 +276,9 @@ def open_object(uri: str | os.PathLike[str]) -> tuple[Store, str]:
     """
     text = os.fspath(uri)
     folder, _, key = text.rpartition("/")
-    if not key:
+    if not key or folder.endswith(":/"):
         raise BadRequestError("bad_location", "not a file", where=text, fix="Give the path of one file.")
-    return open_store(folder or ("/" if text.startswith("/") else "."), read_only=True), key
+    return open_store(folder or ("/" if text.startswith("/") else ".")), key
 
 
 def _open_folder(folder: Path, create: bool) -> Store:
@@ -188,31 +293,13 @@ def _open_folder(folder: Path, create: bool) -> Store:
         problem = "is not a folder" if folder.exists() else "no such folder"
         raise BadRequestError("bad_location", problem, where=str(folder), fix="Check the spelling.")
     absolute = folder.resolve()
-    return Store(LocalStore(absolute), str(absolute))
+    return Store(Direct(LocalStore(absolute)), str(absolute))
 
 
-def _open_bucket(bucket: str, prefix: str, read_only: bool) -> Store:
-    settings: dict[str, Any] = {}
-    if read_only and not _has_credentials():
-        settings["skip_signature"] = True
-    if not any(name in os.environ for name in ("AWS_REGION", "AWS_DEFAULT_REGION")):
-        settings["region"] = "us-east-1"
-    if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT_URL_S3", "")).startswith("http://"):
-        settings["client_options"] = {"allow_http": True}
-    objects = S3Store(bucket, prefix=prefix or None, **settings)
-    return Store(objects, f"s3://{bucket}/{prefix}")
-
-
-def _has_credentials() -> bool:
-    names = (
-        "AWS_ACCESS_KEY_ID",
-        "AWS_PROFILE",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    )
-    return any(os.environ.get(name) for name in names)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _open_bucket(location: str) -> Store:
+    # Not split as a web address: "?", "#" and "%" are plain characters in a key.
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+        raise BadRequestError("bad_location", "not a bucket's name", where=location, fix="Give s3://BUCKET/PREFIX.")
+    return Store(Bucket(bucket, prefix), f"s3://{bucket}/{prefix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 from core.store import DEFAULT_PIECE_BYTES, Store, open_store
@@ -22,6 +23,16 @@ class StoreSource:
         """The location, as it stands in ``run.json``."""
         return self._store.uri
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading takes the network."""
+        return self._store.is_remote
+
+    @property
+    def repeats(self) -> int:
+        """Requests that were made again after a fault."""
+        return self._store.repeats
+
     def list_objects(self) -> list[tuple[str, int]]:
         return [(item.key, item.size) for item in self._store.list()]
 
@@ -29,6 +40,10 @@ class StoreSource:
         for piece in self._store.stream(key, piece_bytes):
             self.bytes_read += len(piece)
             yield piece
+
+    def download(self, key: str, stop: threading.Event) -> Iterator[bytes]:
+        """The object in pieces, not counted; ``stop`` ends waiting for a storage that fails."""
+        return self._store.stream(key, DEFAULT_PIECE_BYTES, stop)
 
 
 def open_source(uri: str | None) -> StoreSource | None:
@@ -39,4 +54,4 @@ def open_source(uri: str | None) -> StoreSource | None:
     BadRequestError
         The folder does not exist.
     """
-    return None if uri is None else StoreSource(open_store(uri, read_only=True))
+    return None if uri is None else StoreSource(open_store(uri))
