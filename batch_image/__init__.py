@@ -1,0 +1,1 @@
+"""The container: maps its environment to the core's worker."""

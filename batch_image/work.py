@@ -1,0 +1,94 @@
+"""Working a container's partitions, one after the other in this process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from batch_image.assignment import own_partitions, read_round
+from batch_image.log import log
+from batch_image.settings import Settings
+from core.code_version import code_version
+from core.errors import EXIT_DONE, BadRequestError
+from core.run.local import WorkloadFactory
+from core.run.plan import Plan
+from core.run.plan_store import read_plan
+from core.run.source import open_source
+from core.run.spot import InstanceMetadata, read_place, watch_for_notice
+from core.run.stop import StopRequest, stop_exit_code
+from core.run.worker import PartitionWorker, Place, ShardReport
+from core.store import open_store
+
+
+def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory) -> int:
+    """Work this container's partitions; returns the exit code.
+
+    Raises
+    ------
+    BadRequestError
+        ``code_mismatch``: the run was planned by other code; or there is no such run or output location.
+    IntegrityError, TransientError, FatalError
+        See :meth:`core.run.worker.PartitionWorker.run` and :func:`batch_image.assignment.read_round`.
+    """
+    place = _look_around(settings, stop)
+    store = open_store(settings.output)
+    plan = read_plan(store, settings.run_id)
+    _check_code(plan)
+    partitions = own_partitions(settings, read_round(store, settings.run_id, settings.round, plan.shards.partitions))
+    log(
+        "started",
+        run=settings.run_id,
+        round=settings.round,
+        partitions=list(partitions),
+        index=settings.array_index,
+        batch_attempt=settings.batch_attempt,
+        **asdict(place),
+    )
+    if not partitions:
+        log("finished", message="nothing to do: the array has more children than the round has partitions")
+        return EXIT_DONE
+    workload = build_workload(plan.request.workload, plan.request.configuration)
+    source = open_source(plan.request.source)
+    for partition in partitions:
+        worker = PartitionWorker(
+            store,
+            plan,
+            workload,
+            source,
+            partition,
+            stop=stop,
+            place=place,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            on_shard=_log_shard,
+        )
+        report = worker.run()
+        if report.why != "finished":
+            log("stopped", partition=partition, why=report.why, shards=report.committed, cases=report.cases)
+            return stop_exit_code(report.why)
+        log("finished", partition=partition, shards=report.committed, cases=report.cases)
+    return EXIT_DONE
+
+
+def _look_around(settings: Settings, stop: StopRequest) -> Place:
+    """What the instance says of itself; where it says anything, its spot notice is watched for."""
+    metadata = InstanceMetadata(settings.metadata_endpoint)
+    place = None if settings.metadata_disabled else read_place(metadata)
+    if place is None:
+        return Place(capacity=settings.capacity)
+    watch_for_notice(metadata, stop, settings.notice_seconds)
+    return replace(place, capacity=place.capacity or settings.capacity)
+
+
+def _check_code(plan: Plan) -> None:
+    """Content depends on the code (design, rule 1): a shard made by other code must not slip into a run."""
+    planned, own = plan.request.code_version, code_version()
+    if planned != own:
+        raise BadRequestError(
+            "code_mismatch",
+            f"the run was planned by code {planned}, this image holds {own}",
+            where=f"run {plan.request.run_id}",
+            fix="Submit the job with the image of the planning code, or plan the run anew.",
+        )
+
+
+def _log_shard(report: ShardReport) -> None:
+    log("shard_committed", **asdict(report))
