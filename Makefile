@@ -9,13 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test chaos lint lock clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
+	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make setup  only make .venv with the casemill command"
-	@echo "make lock   pin the dependencies anew (requirements.txt)"
+	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -44,13 +45,21 @@ lint: $(VENV)/.everything
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint batch_image/Dockerfile
 
 test: lint
 	@$(BIN)/pytest
 
+# Hundreds of kills, and faults of the storage; the short form is part of make test.
+chaos: $(VENV)/.everything
+	@CASEMILL_CHAOS=long $(BIN)/pytest tests/chaos
+
 lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
+	  --output-file batch_image/requirements.txt
 
 clean:
 	@rm -rf $(VENV) $(DEMO) build *.egg-info
