@@ -169,6 +169,16 @@ class Store:
         """Write the object, in place of an earlier one."""
         self._call(key, lambda objects: obstore.put(objects, key, data, use_multipart=False), body_bytes=len(data))
 
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens where there is none.
+
+        Only for taking back a word that has proved untrue, such as ``_SUCCESS``: what a run has committed stays.
+        """
+        try:
+            self._call(key, lambda objects: obstore.delete(objects, key))
+        except FileNotFoundError:
+            return
+
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Create the object; False, and nothing written, where it exists.
 

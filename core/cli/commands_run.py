@@ -1,4 +1,4 @@
-"""``casemill run`` and ``casemill status``."""
+"""``casemill run``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from core.cli import options
 from core.cli.output import note, print_json, print_lines
-from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
+from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED
 
 if TYPE_CHECKING:
     from core.run.pipeline import RunResult
@@ -44,6 +44,7 @@ def run(
 
     Example: casemill run --source vital_files --clinical clinical_data.csv --cases 1-100 --out out --name first
     """
+    from core.cli.commands_rehearse import remind_of_rehearsal
     from core.cli.live import show_progress
     from core.run.pipeline import execute
     from core.store import open_store
@@ -57,6 +58,7 @@ def run(
     store = open_store(out, create=True)
     for remark in plan.request.notes:
         note(f"note: {remark}")
+    remind_of_rehearsal(store, plan)
     with show_progress(plan.request.run_id) as on_progress:
         result = execute(store, plan, built, build_workload, workers or processors(), on_progress)
     if json:
@@ -64,48 +66,6 @@ def run(
     else:
         print_lines(run_lines(store.uri, result))
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
-
-
-def status(
-    run: Annotated[str, typer.Argument(help="The run: OUT/runs/RUN_ID.")],
-    json: options.JsonOutput = False,
-) -> int:
-    """Show how far a run is."""
-    from core.run.layout import DataSetLayout
-    from core.run.plan_store import read_plan
-    from core.run.progress import read_progress
-    from core.run.publish import read_success
-    from core.store import open_store
-
-    output, _, run_id = run.rstrip("/").rpartition("/runs/")
-    if not output:
-        raise BadRequestError("bad_run", "not a run's folder", where=run, fix="Give OUT/runs/RUN_ID.")
-    store = open_store(output)
-    plan = read_plan(store, run_id)
-    progress = read_progress(store, plan)
-    success = read_success(store, DataSetLayout.named(plan.request.data_set))
-    if json:
-        print_json(
-            {
-                **progress.model_dump(mode="json"),
-                "share": progress.share,
-                "data_set": plan.request.data_set,
-                "verified": success is not None,
-                "root_hash": success.root_hash if success else None,
-            }
-        )
-        return EXIT_DONE
-    left = progress.cases_planned - progress.cases_finished
-    print_lines(
-        [
-            f"run       {run_id}",
-            f"cases     {progress.cases_finished:,} of {progress.cases_planned:,} ({progress.share:.1%}); {left:,} left",
-            f"shards    {progress.shards_committed} of {progress.shards_planned} committed",
-            f"windows   {progress.records:,}",
-            f"data set  {plan.request.data_set}: {'verified and published' if success else 'not published'}",
-        ]
-    )
-    return EXIT_DONE
 
 
 def processors() -> int:

@@ -8,7 +8,14 @@ import traceback
 
 import typer
 
-from core.cli import commands_cohort, commands_data_set, commands_recording, commands_run
+from core.cli import (
+    commands_cohort,
+    commands_data_set,
+    commands_recording,
+    commands_rehearse,
+    commands_run,
+    commands_status,
+)
 from core.cli.output import say_error
 from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_INTERRUPTED, EXIT_RETRY, CasemillError
 
@@ -21,8 +28,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 not verified · 64 bad request · 70 bug · 75 try again · 130 interrupted.",
 )
 app.command("run")(commands_run.run)
+app.command("rehearse")(commands_rehearse.rehearse)
 app.command("plan")(commands_cohort.plan)
-app.command("status")(commands_run.status)
+app.command("status")(commands_status.status)
 app.command("verify")(commands_data_set.verify)
 app.command("export")(commands_data_set.export)
 app.command("inspect")(commands_recording.inspect)
@@ -50,10 +58,11 @@ def main() -> None:
 
 
 def _guarded() -> int:
-    from core.run.stop import InterruptedRunError
+    from core.run.stop import InterruptedRunError, raise_on_sigterm
 
     try:
-        result = app(standalone_mode=False)
+        with raise_on_sigterm():
+            result = app(standalone_mode=False)
     except CasemillError as error:
         _trace()
         say_error(error.code, error.what, error.where, error.fix)

@@ -34,6 +34,9 @@ class RunLayout:
     def commits(self) -> str:
         return f"{self.root}/shards"
 
+    def round_plan(self, number: int) -> str:
+        return f"{self.root}/rounds/{number}.json"
+
     @property
     def progress(self) -> str:
         return f"{self.root}/progress"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from core.examples.members import Compression
+from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.schema import Schema
 from core.workload import Outcome
 
@@ -46,6 +47,7 @@ class RunRequest(Document):
     compression: Compression
     success_threshold: float
     checkpoint_seconds: float
+    largest_case_bytes: int = DEFAULT_LARGEST_CASE_BYTES
     thresholds: Thresholds
     schema_: Schema = Field(alias="schema")
     code_version: str
@@ -73,6 +75,16 @@ class ShardPlan(Document):
     shards: tuple[PlannedShard, ...]
 
 
+class RoundPlan(Document):
+    """``rounds/<round>.json``: the partition of each array index, for a round that repeats holes.
+
+    Without it, as in the first round, the array index is the partition. An array of one child does not exist, so an
+    index beyond the list is a child with nothing to do.
+    """
+
+    partitions: tuple[NonNegativeInt, ...]
+
+
 class CaseEntry(Document):
     """One case of a shard: its outcome, and where its member stands in the shard object."""
 
@@ -90,7 +102,7 @@ class CaseEntry(Document):
 
 
 class Worker(Document):
-    """Who made a shard: nothing here is content."""
+    """Who made a shard: nothing here is content. ``case_seconds`` are those of the cases that this attempt worked."""
 
     partition: int
     attempt: int
@@ -99,6 +111,7 @@ class Worker(Document):
     capacity: str | None = None
     seconds: float
     bytes_in: int
+    case_seconds: dict[str, float] = {}
 
 
 class CommitRecord(Document):
@@ -122,7 +135,8 @@ class ShardEntry(Document):
 
     shard: str = Field(pattern=r"^(train|validation|test)-[0-9]{5,9}$")
     split: Split
-    path: str
+    # A manifest is read from anywhere; its paths must not lead out of the data set.
+    path: str = Field(pattern=r"^(train|validation|test)/(train|validation|test)-[0-9]{5,9}\.tfrecord(\.gz)?$")
     content_sha256: str
     object_sha256: str
     bytes: int
@@ -202,7 +216,11 @@ class Success(Document):
 
 
 class Heartbeat(Document):
-    """``progress/<partition>.json``: how far a worker is. Clock times are allowed here, and only here."""
+    """``progress/<partition>.json``: how far a partition is. Clock times are allowed here, and only here.
+
+    The counts are of the whole partition, whoever worked its cases; those ``restored`` are the part that this attempt
+    found finished, in commit records and segments. The next heartbeat is due within ``interval`` seconds.
+    """
 
     partition: int
     attempt: int
@@ -211,14 +229,24 @@ class Heartbeat(Document):
     cases_done: int
     cases_empty: int
     cases_failed: int
+    cases_restored: int = 0
     records: int
+    records_restored: int = 0
     bytes_in: int
+    storage_repeats: int = 0
     seconds: float
+    interval: float = 1.0
+    peak_memory_bytes: int = 0
     updated: float
+
+    @property
+    def cases_finished(self) -> int:
+        """Cases with an outcome."""
+        return self.cases_done + self.cases_empty + self.cases_failed
 
 
 class Attempt(Document):
-    """``attempts/<partition>/<k>.json``: one line of life."""
+    """``attempts/<partition>/<k>.json``: one line of life. ``cases`` of the partition, ``restored`` by others."""
 
     partition: int
     attempt: int
@@ -227,4 +255,7 @@ class Attempt(Document):
     why: Literal["finished", "reclaimed", "interrupted", "timed out", "crashed", "transient"]
     detail: str = ""
     cases: int
+    restored: int = 0
+    records_restored: int = 0
     shards: int
+    storage_repeats: int = 0

@@ -11,7 +11,7 @@ from core.run.local import LocalJob, WorkloadFactory, run_locally
 from core.run.models import Manifest, Verification
 from core.run.plan import Plan
 from core.run.plan_store import read_plan, write_plan
-from core.run.progress import Progress, progress_text, read_progress
+from core.run.progress import Progress, ProgressReader, progress_text
 from core.run.publish import publish
 from core.store import Store
 from core.workload import Workload
@@ -56,7 +56,8 @@ def execute(
     layout = RunLayout(plan.request.run_id)
     committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
-    report = _Reporter(store, plan, on_progress, started)
+    reader = ProgressReader(store, plan.request.run_id, plan.shards, started=time.time())
+    report = _Reporter(reader, on_progress)
     if holes:
         job = LocalJob(store.uri, plan.request.run_id, build_workload)
         try:
@@ -75,10 +76,10 @@ def execute(
 
 @dataclass
 class _Reporter:
-    store: Store
-    plan: Plan
+    """Tells the caller and ``PROGRESS.txt`` about progress, now and then."""
+
+    reader: ProgressReader
     on_progress: Callable[[Progress], None]
-    started: float
     last: float = float("-inf")
 
     def poll(self) -> None:
@@ -86,11 +87,12 @@ class _Reporter:
             self.write()
 
     def write(self) -> None:
+        progress = self.reader.read()
+        # A look at many partitions of a bucket takes its time; the pause comes after it.
         self.last = time.monotonic()
-        progress = read_progress(self.store, self.plan)
         self.on_progress(progress)
-        text = progress_text(progress, time.monotonic() - self.started)
-        self.store.put(RunLayout(self.plan.request.run_id).progress_text, text.encode())
+        key = RunLayout(self.reader.run_id).progress_text
+        self.reader.store.put(key, progress_text(progress).encode())
 
 
 def data_set_uri(store: Store, name: str) -> str:

@@ -15,6 +15,7 @@ from core.code_version import code_version
 from core.errors import BadRequestError
 from core.examples.members import Compression
 from core.run.layout import shard_name
+from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, Thresholds
 from core.run.source import StoreSource
 from core.run.split import choose_thresholds, split_of
@@ -39,6 +40,7 @@ class PlanOptions(BaseModel):
     compression: Compression = Compression.GZIP
     success_threshold: float = Field(default=0.95, ge=0.0, le=1.0)
     checkpoint_seconds: float = Field(default=60.0, gt=0.0)
+    largest_case_bytes: int = Field(default=DEFAULT_LARGEST_CASE_BYTES, ge=1)
     image_digest: str | None = None
 
 
@@ -158,6 +160,7 @@ def _request(
         "shard_cases": shard_cases,
         "compression": options.compression.value,
         "success_threshold": options.success_threshold,
+        "largest_case_bytes": options.largest_case_bytes,
         "thresholds": thresholds.model_dump(mode="json"),
         "schema": workload.schema.model_dump(mode="json"),
         "code_version": code_version(),

@@ -99,7 +99,8 @@ def _cases_to_parquet(plan: Plan) -> bytes:
 
 
 def _cases_from_parquet(data: bytes) -> tuple[PlannedCase, ...]:
-    rows = parquet.read_table(pa.BufferReader(data), use_threads=False).to_pylist()
+    # read_table would import pandas where it is installed, seconds that every worker would pay.
+    rows = parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False).to_pylist()
     return tuple(
         PlannedCase(
             case=Case(

@@ -1,90 +1,177 @@
-"""How far a run is, from the plan, the heartbeats and the commit records; the same locally and in the cloud."""
+"""How far a run is, as the store tells it; the same locally and in the cloud."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
 from pydantic import ValidationError
 
+from core.errors import IntegrityError
+from core.run.attempts import read_heartbeat
+from core.run.commit import read_commit
 from core.run.layout import RunLayout
-from core.run.models import Document, Heartbeat
+from core.run.models import Attempt, Heartbeat, ShardPlan
 from core.run.plan import Plan
+from core.run.plan_store import read_request
+from core.run.progress_counts import Progress, Seen, ShardOutcomes, add_up, by_partition, is_behind
 from core.store import Store
+from core.workload import Outcome
+
+__all__ = ["Progress", "ProgressReader", "progress_text", "read_progress", "read_shards"]
+
+READERS = 8
+"""Small objects read at the same time: what counts on S3 is the waiting."""
 
 
-class Progress(Document):
-    """Counts over all partitions. ``seconds`` since the run was started here; ``left_seconds`` is a projection."""
+@dataclass
+class ProgressReader:
+    """Reads a run's progress again and again; what cannot change any more is read once.
 
+    ``started`` is the clock time at which this start began, where the caller knows it.
+    """
+
+    store: Store
     run_id: str
-    cases_planned: int
-    cases_done: int
-    cases_empty: int
-    cases_failed: int
-    records: int
-    bytes_in: int
-    shards_planned: int
-    shards_committed: int
-    attempts: int
+    shards: ShardPlan
+    started: float | None = None
+    _attempts: dict[str, Attempt] = field(default_factory=dict)
+    _finished: dict[int, Heartbeat] = field(default_factory=dict)
+    _outcomes: dict[str, ShardOutcomes] = field(default_factory=dict)
 
-    @property
-    def cases_finished(self) -> int:
-        """Cases with an outcome."""
-        return self.cases_done + self.cases_empty + self.cases_failed
+    def read(self, now: float | None = None) -> Progress:
+        """The progress at this moment."""
+        layout = RunLayout(self.run_id)
+        committed = frozenset(
+            item.key.rpartition("/")[2].removesuffix(".json") for item in self.store.list(layout.commits)
+        )
+        with ThreadPoolExecutor(READERS) as pool:
+            beats = self._read_beats(pool, layout, committed)
+            self._read_attempts(pool, layout)
+            self._read_outcomes(pool, layout, committed, beats)
+        moment = time.time() if now is None else now
+        attempts = list(self._attempts.values())
+        return add_up(self.run_id, self.shards, Seen(committed, beats, attempts, self._outcomes, moment, self.started))
 
-    @property
-    def share(self) -> float:
-        """Finished over planned cases."""
-        return self.cases_finished / self.cases_planned if self.cases_planned else 0.0
+    def _read_beats(
+        self, pool: ThreadPoolExecutor, layout: RunLayout, committed: frozenset[str]
+    ) -> dict[int, Heartbeat]:
+        there = {int(item.key.rpartition("/")[2].removesuffix(".json")) for item in self.store.list(layout.progress)}
+        open_ = sorted(there - self._finished.keys())
+        found = dict(self._finished)
+        for beat in pool.map(lambda partition: read_heartbeat(self.store, layout, partition), open_):
+            if beat is None:
+                continue  # of another version, or not readable: its commit records tell
+            found[beat.partition] = beat
+            if beat.state == "finished":
+                self._finished[beat.partition] = beat
+        return found
+
+    def _read_attempts(self, pool: ThreadPoolExecutor, layout: RunLayout) -> None:
+        keys = [item.key for item in self.store.list(f"{layout.root}/attempts") if item.key not in self._attempts]
+        for key, data in zip(keys, pool.map(self.store.get, keys), strict=True):
+            try:
+                self._attempts[key] = Attempt.model_validate_json(data)
+            except ValidationError as error:
+                raise IntegrityError("attempt_damaged", str(error).splitlines()[0], where=key) from error
+
+    def _read_outcomes(
+        self, pool: ThreadPoolExecutor, layout: RunLayout, committed: frozenset[str], beats: dict[int, Heartbeat]
+    ) -> None:
+        """Commit records are large, so they are read only where a heartbeat is behind them."""
+        wanted = [
+            shard.shard
+            for partition, own in by_partition(self.shards).items()
+            if is_behind(own, committed, beats.get(partition))
+            for shard in own
+            if shard.shard in committed and shard.shard not in self._outcomes
+        ]
+        for shard, record in zip(
+            wanted, pool.map(lambda name: read_commit(self.store, layout, name), wanted), strict=True
+        ):
+            if record is not None:
+                counts = Counter(case.outcome for case in record.cases)
+                self._outcomes[shard] = ShardOutcomes(
+                    counts[Outcome.DONE], counts[Outcome.EMPTY], counts[Outcome.FAILED], record.records
+                )
 
 
 def read_progress(store: Store, plan: Plan) -> Progress:
-    """Add up the heartbeats; cases that only an earlier attempt's commit records know count as done."""
-    layout = RunLayout(plan.request.run_id)
-    heartbeats = _heartbeats(store, layout)
-    committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
-    finished_elsewhere = 0
-    for partition in range(plan.shards.partitions):
-        shards = plan.shards_of(partition)
-        beat = heartbeats.get(partition)
-        counted = beat.cases_done + beat.cases_empty + beat.cases_failed if beat else 0
-        in_records = sum(shard.cases for shard in shards if shard.shard in committed)
-        finished_elsewhere += max(0, in_records - counted)
-    beats = heartbeats.values()
-    return Progress(
-        run_id=plan.request.run_id,
-        cases_planned=len(plan.cases),
-        cases_done=sum(beat.cases_done for beat in beats) + finished_elsewhere,
-        cases_empty=sum(beat.cases_empty for beat in beats),
-        cases_failed=sum(beat.cases_failed for beat in beats),
-        records=sum(beat.records for beat in beats),
-        bytes_in=sum(beat.bytes_in for beat in beats),
-        shards_planned=len(plan.shards.shards),
-        shards_committed=len(committed),
-        attempts=sum(beat.attempt for beat in beats),
-    )
+    """The progress of a planned run, read once."""
+    return ProgressReader(store, plan.request.run_id, plan.shards).read()
 
 
-def _heartbeats(store: Store, layout: RunLayout) -> dict[int, Heartbeat]:
-    found = {}
-    for item in store.list(layout.progress):
-        try:
-            beat = Heartbeat.model_validate_json(store.get(item.key))
-        except (FileNotFoundError, ValidationError):
-            continue  # just being written by its worker; the next look will find it
-        found[beat.partition] = beat
-    return found
+def read_shards(store: Store, run_id: str) -> ShardPlan:
+    """``plan/shards.json`` alone: a large cohort's case table takes longer to read than all that progress needs.
+
+    Raises
+    ------
+    BadRequestError
+        ``no_run``: there is no such run here.
+    IntegrityError
+        ``plan_damaged``.
+    """
+    read_request(store, run_id)
+    layout = RunLayout(run_id)
+    try:
+        return ShardPlan.model_validate_json(store.get(layout.shards))
+    except (FileNotFoundError, ValidationError) as error:
+        what = str(error).splitlines()[0]
+        raise IntegrityError("plan_damaged", what, where=layout.root, fix="Start the run afresh.") from error
 
 
-def progress_text(progress: Progress, seconds: float) -> str:
+def progress_text(progress: Progress) -> str:
     """``PROGRESS.txt``: a few lines for people who look into the folder."""
-    rate = progress.cases_finished / seconds if seconds > 0 else 0.0
-    left = progress.cases_planned - progress.cases_finished
-    remaining = f"{left / rate:.0f} s" if rate > 0 else "unknown"
-    return (
-        f"run        {progress.run_id}\n"
-        f"progress   {progress.share:.1%}\n"
-        f"cases      {progress.cases_finished} of {progress.cases_planned}: {progress.cases_done} done, "
-        f"{progress.cases_empty} empty, {progress.cases_failed} failed, {left} left\n"
-        f"windows    {progress.records}\n"
-        f"shards     {progress.shards_committed} of {progress.shards_planned} committed\n"
-        f"rate       {rate:.2f} cases/s, {progress.records / seconds if seconds > 0 else 0:.0f} windows/s\n"
-        f"time left  {remaining}\n"
-    )
+    ends = ", ".join(f"{count} {why}" for why, count in progress.ends.items())
+    lines = [
+        ("run", progress.run_id),
+        ("progress", f"{progress.share:.1%}"),
+        (
+            "cases",
+            f"{progress.cases_finished} of {progress.cases_planned}: {progress.cases_done} done, "
+            f"{progress.cases_empty} empty, {progress.cases_failed} failed, {progress.cases_left} left",
+        ),
+        ("windows", str(progress.records)),
+        ("shards", f"{progress.shards_committed} of {progress.shards_planned} committed"),
+        ("rate", rates_text(progress)),
+        ("time left", duration_text(progress.left_seconds)),
+        ("attempts", f"{progress.attempts}" + (f": {ends}" if ends else "")),
+        ("reclaims", str(progress.reclaims)),
+        ("memory", f"{progress.peak_memory_bytes / 1e6:.0f} MB at most in a worker"),
+    ]
+    if progress.stale:
+        shown = ", ".join(map(str, progress.stale[:10])) + (" and more" if len(progress.stale) > 10 else "")
+        lines.append(("silent", f"{len(progress.stale)} workers are overdue, of partition {shown}"))
+    lines.append(("updated", clock_text(progress.updated)))
+    return "".join(f"{name:<11}{text}\n" for name, text in lines)
+
+
+def rates_text(progress: Progress) -> str:
+    """Cases and windows per second of this start."""
+    cases = "rate unknown" if progress.rate is None else f"{progress.rate:.2f} cases/s"
+    return cases if progress.record_rate is None else f"{cases}, {progress.record_rate:,.0f} windows/s"
+
+
+def duration_text(seconds: float | None) -> str:
+    """A duration as people say it.
+
+    >>> duration_text(75), duration_text(3 * 3600 + 120), duration_text(None)
+    ('1 min 15 s', '3 h 2 min', 'unknown')
+    """
+    if seconds is None:
+        return "unknown"
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    if whole < 60:
+        return f"{whole} s"
+    return f"{minutes} min {whole % 60} s" if whole < 3600 else f"{hours} h {minutes % 60} min"
+
+
+def clock_text(moment: float | None) -> str:
+    """A clock time in UTC."""
+    if moment is None:
+        return "never"
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")

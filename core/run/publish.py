@@ -42,7 +42,8 @@ class Publication:
 def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> Publication:
     """Verify every shard of a finished run; where all checks hold, write the documents and then ``_SUCCESS``.
 
-    ``verification.json`` and ``quarantine.jsonl`` are written either way.
+    ``verification.json`` and ``quarantine.jsonl`` are written either way. Where a check fails, an earlier ``_SUCCESS``
+    is taken back.
 
     Raises
     ------
@@ -67,6 +68,9 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> P
             "dataset_card.md": data_set_card(manifest, split, workload.card()).encode(),
         }
         _seal(store, data_set, manifest, documents)
+    elif store.head(data_set.success) is not None:
+        # It was published once and has been spoiled since: nobody may go on taking it for verified.
+        store.delete(data_set.success)
     return Publication(verification, manifest)
 
 

@@ -1,7 +1,7 @@
 """Segments: finished cases of an unfinished shard, saved so that a lost machine costs a minute (design, rule 3).
 
-A segment is one JSON line (the cases with the lengths of their members, and a SHA-256 over what follows), then the
-members.
+A segment is a line with the SHA-256 of all that follows, a JSON line (the cases with the lengths of their members),
+then the members.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ class _SavedCase(Document):
 class _SegmentHeader(Document):
     first: int
     cases: tuple[_SavedCase, ...]
-    sha256: str
 
 
 def write_segment(store: Store, layout: RunLayout, shard: str, first: int, cases: Sequence[FinishedCase]) -> str:
@@ -36,10 +35,11 @@ def write_segment(store: Store, layout: RunLayout, shard: str, first: int, cases
     saved = tuple(
         _SavedCase(entry=case.entry, figures=case.figures, histograms=dict(case.histograms)) for case in cases
     )
-    header = _SegmentHeader(first=first, cases=saved, sha256=hashlib.sha256(body).hexdigest())
-    line = json.dumps(header.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n"
+    header = _SegmentHeader(first=first, cases=saved)
+    content = json.dumps(header.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n" + body
+    data = hashlib.sha256(content).hexdigest().encode() + b"\n" + content
     number = len(store.list(layout.segments(shard)))
-    while not store.put_if_absent(layout.segment(shard, number), line + body):
+    while not store.put_if_absent(layout.segment(shard, number), data):
         number += 1
     return layout.segment(shard, number)
 
@@ -64,12 +64,13 @@ def read_segments(store: Store, layout: RunLayout, shard: str, planned: Sequence
 
 
 def _parse(data: bytes) -> tuple[int, list[FinishedCase]] | None:
-    line, _, body = data.partition(b"\n")
+    digest, _, content = data.partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        return None
+    line, _, body = content.partition(b"\n")
     try:
         header = _SegmentHeader.model_validate_json(line)
     except ValidationError:
-        return None
-    if hashlib.sha256(body).hexdigest() != header.sha256:
         return None
     cases, offset = [], 0
     for saved in header.cases:

@@ -179,6 +179,7 @@ def _share_check(manifest: Manifest) -> Check:
     shares = record_shares(manifest)
     problems = [
         f"{side} has {share:.1%} of the records, wanted {TARGET_TWENTIETHS[side] / 20:.0%} within {tolerance:.1%}"
+        " (the split is planned on estimated lengths; another --salt or more cases will do)"
         for side, share in shares.items()
         if abs(share - TARGET_TWENTIETHS[side] / 20) > tolerance
     ]

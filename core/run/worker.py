@@ -5,19 +5,25 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import CasemillError, TransientError
-from core.run.commit import commit_shard, is_committed
+from core.errors import CasemillError, ContentError, TransientError
+from core.faults import classify
+from core.run.attempts import begin_attempt
+from core.run.commit import commit_shard, read_commit
 from core.run.layout import RunLayout
+from core.run.limits import is_too_large, too_large
+from core.run.memory import peak_memory_bytes
 from core.run.models import Attempt, Heartbeat, PlannedShard, Worker
 from core.run.plan import Plan, PlannedCase
+from core.run.prefetch import read_ahead
 from core.run.segment import read_segments, write_segment
 from core.run.shard import FinishedCase, OpenShard, finish_case
 from core.run.source import StoreSource
-from core.run.stop import StopRequest
+from core.run.stop import AbandonedCaseError, StopRequest
+from core.run.tally import Tally
 from core.store import Store
 from core.workload import Case, CaseResult, Outcome, Workload
 
@@ -49,6 +55,17 @@ class PartitionReport:
     cases: int
 
 
+@dataclass(frozen=True)
+class ShardReport:
+    """A shard is committed; ``new`` where this worker's record was the first."""
+
+    shard: str
+    new: bool
+    cases: int
+    records: int
+    seconds: float
+
+
 @dataclass
 class PartitionWorker:
     """Works through one partition once."""
@@ -62,15 +79,18 @@ class PartitionWorker:
     clock: Clock = field(default_factory=Clock)
     place: Place = field(default_factory=Place)
     heartbeat_seconds: float = 1.0
+    on_shard: Callable[[ShardReport], None] = lambda report: None
 
     def __post_init__(self) -> None:
         self._layout = RunLayout(self.plan.request.run_id)
         self._started = self.clock.now()
         self._origin = self.clock.elapsed()
-        self._attempt = 1 + len(self.store.list(self._layout.attempts(self.partition)))
+        self._attempt = begin_attempt(self.store, self._layout, self.partition)
         self._planned = sum(shard.cases for shard in self.plan.shards_of(self.partition))
-        self._outcomes = dict.fromkeys(Outcome, 0)
-        self._records = 0
+        self._tally = Tally()
+        # One process may work several partitions with the same source.
+        self._bytes_before = self.source.bytes_read if self.source else 0
+        self._repeats_before = self._all_repeats()
         self._committed = 0
         self._last_heartbeat = float("-inf")
 
@@ -99,45 +119,75 @@ class PartitionWorker:
     def _work_shard(self, planned: PlannedShard) -> bool:
         """Whether the shard is committed; False when asked to stop before."""
         cases = self.plan.cases_of(planned.shard)
-        if is_committed(self.store, self._layout, planned.shard):
-            self._planned -= planned.cases
+        record = read_commit(self.store, self._layout, planned.shard)
+        if record is not None:
+            for case in record.cases:
+                self._tally.restore(case)
             return True
         started, bytes_before = self.clock.elapsed(), self._bytes_in()
         shard = OpenShard(self.plan.request.compression)
         for restored in read_segments(self.store, self._layout, planned.shard, [entry.case.id for entry in cases]):
             shard.add(restored)
-            self._count(restored)
+            self._tally.restore(restored.entry)
+        self._beat_if_due()
+        case_seconds: dict[str, float] = {}
         unsaved: list[FinishedCase] = []
         saved_at = self.clock.elapsed()
-        for entry in cases[len(shard.entries) :]:
-            due = self.clock.elapsed() - saved_at >= self.plan.request.checkpoint_seconds
-            if unsaved and (due or self.stop.reason):
-                write_segment(self.store, self._layout, planned.shard, len(shard.entries) - len(unsaved), unsaved)
-                unsaved, saved_at = [], self.clock.elapsed()
-            if self.stop.reason:
-                return False
-            unsaved.append(self._work_case(entry, shard))
-        made_by = self._made_by(self.clock.elapsed() - started, self._bytes_in() - bytes_before)
-        self._committed += commit_shard(self.store, self.plan.request, planned, shard, made_by)
+        left = cases[len(shard.entries) :]
+        with read_ahead(self.source, self._keys(left)) as source:
+            for entry in left:
+                due = self.clock.elapsed() - saved_at >= self.plan.request.checkpoint_seconds
+                if due or self.stop.reason:
+                    self._save(planned, shard, unsaved)
+                    unsaved, saved_at = [], self.clock.elapsed()
+                if self.stop.reason:
+                    return False
+                try:
+                    unsaved.append(self._work_case(entry, shard, case_seconds, source))
+                except AbandonedCaseError:
+                    self._save(planned, shard, unsaved)
+                    return False
+        seconds = self.clock.elapsed() - started
+        made_by = self._made_by(seconds, self._bytes_in() - bytes_before, case_seconds)
+        new = commit_shard(self.store, self.plan.request, planned, shard, made_by)
+        self._committed += new
+        self.on_shard(ShardReport(planned.shard, new, len(shard.entries), shard.records, round(seconds, 3)))
+        self._beat("working")
         return True
 
-    def _work_case(self, entry: PlannedCase, shard: OpenShard) -> FinishedCase:
-        result = process_case(self.workload, entry.case, self.source)
+    def _keys(self, entries: Sequence[PlannedCase]) -> list[str]:
+        """The objects that will be read, in order."""
+        largest = self.plan.request.largest_case_bytes
+        return [entry.case.key for entry in entries if entry.case.key and not is_too_large(entry.case, largest)]
+
+    def _save(self, planned: PlannedShard, shard: OpenShard, unsaved: list[FinishedCase]) -> None:
+        if unsaved:
+            write_segment(self.store, self._layout, planned.shard, len(shard.entries) - len(unsaved), unsaved)
+
+    def _work_case(
+        self, entry: PlannedCase, shard: OpenShard, case_seconds: dict[str, float], source: StoreSource | None
+    ) -> FinishedCase:
+        started = self.clock.elapsed()
+        if is_too_large(entry.case, self.plan.request.largest_case_bytes):
+            result = too_large(entry.case, self.plan.request.largest_case_bytes)
+        else:
+            with self.stop.case_in_hand():
+                result = process_case(self.workload, entry.case, source)
         finished, records = finish_case(entry, result, self.workload.schema, self.plan.request.compression)
         shard.add(finished, records)
-        self._count(finished)
-        if self.clock.elapsed() - self._last_heartbeat >= self.heartbeat_seconds:
-            self._beat("working")
+        seconds = self.clock.elapsed() - started
+        case_seconds[entry.case.id] = round(seconds, 4)
+        self._tally.work(finished.entry, seconds)
+        self._beat_if_due()
         return finished
 
-    def _count(self, case: FinishedCase) -> None:
-        self._outcomes[case.entry.outcome] += 1
-        self._records += case.entry.records
-
     def _bytes_in(self) -> int:
-        return self.source.bytes_read if self.source else 0
+        return self.source.bytes_read - self._bytes_before if self.source else 0
 
-    def _made_by(self, seconds: float, bytes_in: int) -> Worker:
+    def _all_repeats(self) -> int:
+        return self.store.repeats + (self.source.repeats if self.source else 0)
+
+    def _made_by(self, seconds: float, bytes_in: int, case_seconds: dict[str, float]) -> Worker:
         return Worker(
             partition=self.partition,
             attempt=self._attempt,
@@ -146,7 +196,12 @@ class PartitionWorker:
             capacity=self.place.capacity,
             seconds=round(seconds, 3),
             bytes_in=bytes_in,
+            case_seconds=case_seconds,
         )
+
+    def _beat_if_due(self) -> None:
+        if self.clock.elapsed() - self._last_heartbeat >= self.heartbeat_seconds:
+            self._beat("working")
 
     def _beat(self, state: str) -> None:
         self._last_heartbeat = self.clock.elapsed()
@@ -155,12 +210,17 @@ class PartitionWorker:
             attempt=self._attempt,
             state=state,
             cases_planned=self._planned,
-            cases_done=self._outcomes[Outcome.DONE],
-            cases_empty=self._outcomes[Outcome.EMPTY],
-            cases_failed=self._outcomes[Outcome.FAILED],
-            records=self._records,
+            cases_done=self._tally.outcomes[Outcome.DONE],
+            cases_empty=self._tally.outcomes[Outcome.EMPTY],
+            cases_failed=self._tally.outcomes[Outcome.FAILED],
+            cases_restored=self._tally.cases_restored,
+            records=self._tally.records,
+            records_restored=self._tally.records_restored,
             bytes_in=self._bytes_in(),
+            storage_repeats=self._all_repeats() - self._repeats_before,
             seconds=round(self.clock.elapsed() - self._origin, 3),
+            interval=round(self._tally.interval(self.heartbeat_seconds), 3),
+            peak_memory_bytes=peak_memory_bytes(),
             updated=self.clock.now(),
         )
         self.store.put(self._layout.heartbeat(self.partition), heartbeat.to_bytes())
@@ -168,8 +228,7 @@ class PartitionWorker:
     def _end(self, why: str) -> PartitionReport:
         self._beat("finished" if why == "finished" else "stopped")
         self._write_attempt(why, "")
-        cases = sum(self._outcomes.values())
-        return PartitionReport(self.partition, why, self._committed, cases)
+        return PartitionReport(self.partition, why, self._committed, self._tally.cases)
 
     def _write_attempt(self, why: str, detail: str) -> None:
         attempt = Attempt(
@@ -179,28 +238,34 @@ class PartitionWorker:
             ended=self.clock.now(),
             why=why,
             detail=detail[:500],
-            cases=sum(self._outcomes.values()),
+            cases=self._tally.cases,
+            restored=self._tally.cases_restored,
+            records_restored=self._tally.records_restored,
             shards=self._committed,
+            storage_repeats=self._all_repeats() - self._repeats_before,
         )
         self.store.put_if_absent(self._layout.attempt(self.partition, self._attempt), attempt.to_bytes())
 
 
 def process_case(workload: Workload, case: Case, source: StoreSource | None) -> CaseResult:
-    """The workload's result; what it breaks on becomes ``failed(internal)``, so that one case never stops a run.
+    """The workload's result. One case never stops a run: a :class:`ContentError` that the workload lets through
+    becomes ``failed`` with its code, and what it breaks on ``failed(internal)``.
 
     Raises
     ------
     CasemillError
-        What the workload or the store raises on purpose.
+        What else the workload or the store raises on purpose.
     TransientError
-        ``machine``: no memory, no disk.
+        ``machine``, ``disk_full``: no memory, no disk (:mod:`core.faults`).
     """
     try:
         return workload.process(case, source)
+    except ContentError as error:
+        return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}".removeprefix(": "))
     except CasemillError:
         raise
     except (MemoryError, OSError) as error:
-        raise TransientError("machine", f"{type(error).__name__}: {error}", where=f"case {case.id}") from error
+        raise classify(error, f"case {case.id}").error from error
     except Exception as error:  # noqa: BLE001  whatever a recording breaks must not stop the run
         # The message may quote the recording, so only the kind and the place go into the record.
         place = traceback.extract_tb(sys.exc_info()[2])[-1]

@@ -128,3 +128,16 @@ def test_validation_never_tried_at_scale(tmp_path: Path) -> None:
     blamed = {problem.split(":")[0] for check in verification.checks for problem in check.problems}
     assert victim.name.split(".")[0] in blamed
     assert len([name for name in blamed if name.startswith(("train", "validation", "test"))]) == 1
+
+
+def test_a_success_that_is_true_no_longer(tmp_path: Path) -> None:
+    """Verified once, spoiled later, started again: the old ``_SUCCESS`` does not stay."""
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    success = tmp_path / "datasets" / "toy" / "_SUCCESS"
+    assert publish(store, plan, workload).verification.passed
+    assert success.exists()
+    next((tmp_path / "datasets" / "toy" / "train").iterdir()).write_bytes(b"")
+    assert not publish(store, plan, workload).verification.passed
+    assert not success.exists()

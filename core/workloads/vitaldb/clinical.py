@@ -132,7 +132,7 @@ def _csv_rows(data: bytes) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]
 
 
 def _parquet_rows(data: bytes) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
-    table = pyarrow.parquet.read_table(pa.BufferReader(data))
+    table = pyarrow.parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     columns = tuple(str(name) for name in table.column_names)
     cells = [["" if cell is None else str(cell) for cell in table.column(name).to_pylist()] for name in columns]
     return columns, [(number, list(row)) for number, row in enumerate(zip(*cells, strict=True), start=1)]

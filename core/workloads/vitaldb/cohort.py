@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +19,7 @@ from core.workloads.vitaldb.selection import parse_cases
 from core.workloads.vitaldb.windows import count_windows
 
 TYPICAL_CASE_S = 2.76 * 3600
-"""Median case of the open data set (notes on the data set, 2.3): the guess where nothing better is known."""
+"""Median case of the open data set (its clinical table's ``caseend``): the guess where nothing better is known."""
 
 
 class Selection(BaseModel):
@@ -61,7 +62,11 @@ def select_cohort(source: Source, selection: Selection, configuration: Configura
         numbers &= table.matching(selection.where)
     if not numbers:
         raise _empty(source, selection, recordings)
-    cases = tuple(_case(number, recordings.get(number), table, configuration) for number in sorted(numbers))
+    seconds = estimate_seconds({number: recordings[number] for number in numbers if number in recordings}, table)
+    cases = tuple(
+        _case(number, recordings.get(number), table, count_windows(int(seconds.get(number, 0)), configuration))
+        for number in sorted(numbers)
+    )
     if not any(case.key for case in cases):
         raise _empty(source, selection, recordings)
     return Cohort(cases, tuple(notes) + _table_notes(cases, table))
@@ -87,19 +92,35 @@ def find_recordings(objects: Sequence[tuple[str, int]]) -> tuple[dict[int, Found
     return found, notes
 
 
-def _case(number: int, found: Found | None, table: ClinicalTable | None, configuration: Configuration) -> Case:
+def estimate_seconds(recordings: Mapping[int, Found], table: ClinicalTable | None) -> dict[int, float]:
+    """How long each recording probably is: by its clinical row, else by its size.
+
+    Seconds per byte are the median over the recordings whose length is known; where none is, a recording of
+    median size counts as a typical case.
+    """
+    rows = table.rows if table else {}
+    known = {number: seconds for number in recordings if (seconds := duration_s(rows.get(number, {})))}
+    sizes = {number: max(found.size, 1) for number, found in recordings.items()}
+    if known:
+        seconds_per_byte = median(seconds / sizes[number] for number, seconds in known.items())
+    else:
+        seconds_per_byte = TYPICAL_CASE_S / median(sizes.values()) if sizes else 0.0
+    return {number: known.get(number, sizes[number] * seconds_per_byte) for number in recordings}
+
+
+def _case(number: int, found: Found | None, table: ClinicalTable | None, estimated_windows: int) -> Case:
     row = table.rows.get(number) if table else None
     subject = (row or {}).get("subjectid", "").strip().removesuffix(".0")
     group_number = case_number(subject) if subject else -number
-    seconds = (duration_s(row) if row else None) or TYPICAL_CASE_S
     return Case(
         id=found.id if found else case_id(number),
         number=number,
-        group=subject or str(-number),
+        # "077" and "77" carry the same number in their examples, so they must share a side.
+        group=subject if subject.strip("0123456789") else str(group_number),
         group_number=group_number,
         key=found.key if found else None,
         size=found.size if found else 0,
-        estimated_windows=count_windows(int(seconds), configuration) if found else 0,
+        estimated_windows=estimated_windows,
         attributes={} if row is None else {"row": {name: row[name] for name in REQUIRED_COLUMNS}},
     )
 

@@ -1,0 +1,43 @@
+"""The attempts at a partition: each leaves one record, also the one that was killed without a word."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from core.run.layout import RunLayout
+from core.run.models import Attempt, Heartbeat
+from core.store import Store
+
+
+def begin_attempt(store: Store, layout: RunLayout, partition: int) -> int:
+    """The number of the attempt that starts now.
+
+    A predecessor that was killed could not write its record; its last heartbeat tells what is known of it, and the
+    record is written here, as ``crashed``.
+    """
+    number = 1 + len(store.list(layout.attempts(partition)))
+    beat = read_heartbeat(store, layout, partition)
+    if beat is None or beat.attempt != number:
+        return number
+    lost = Attempt(
+        partition=partition,
+        attempt=number,
+        started=beat.updated - beat.seconds,
+        ended=beat.updated,
+        why="crashed",
+        detail="ended without a word after its last heartbeat",
+        cases=beat.cases_finished,
+        restored=beat.cases_restored,
+        records_restored=beat.records_restored,
+        shards=0,
+    )
+    store.put_if_absent(layout.attempt(partition, number), lost.to_bytes())
+    return number + 1
+
+
+def read_heartbeat(store: Store, layout: RunLayout, partition: int) -> Heartbeat | None:
+    """A partition's last heartbeat; None where there is none, or none that can be read."""
+    try:
+        return Heartbeat.model_validate_json(store.get(layout.heartbeat(partition)))
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -1,0 +1,36 @@
+"""The most memory that this process has held."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+
+def peak_memory_bytes() -> int:
+    """Peak resident memory of this process in bytes.
+
+    Linux's ``VmHWM`` comes first: ``ru_maxrss`` of a spawned process starts with what its parent held.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def machine_memory_bytes() -> int | None:
+    """Memory that this machine, or the container's limit, allows; None where it cannot be told."""
+    found: list[int] = []
+    try:
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError):
+        return None
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        path = Path(limit)
+        text = path.read_text(encoding="ascii").strip() if path.exists() else "max"
+        if text.isdigit():
+            found.append(int(text))
+    return min(found)

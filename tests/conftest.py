@@ -1,0 +1,59 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.cli.main import _guarded
+from tests.command_line import Answer, casemill
+from tests.data_set_copy import DataSetCopy
+from tests.tiny_recordings import TinyCohort, write_cohort
+
+
+@pytest.fixture(scope="session")
+def tiny_cohort(tmp_path_factory: pytest.TempPathFactory) -> TinyCohort:
+    """Twelve short cases of six subjects as CSV; nobody may change them."""
+    return write_cohort(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def tiny_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output location of :func:`tiny_run`; nobody may change it."""
+    return tmp_path_factory.mktemp("output") / "out"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_cohort: TinyCohort, tiny_output: Path) -> Answer:
+    """The tiny cohort, run by the command line as data set ``tiny`` in shards of two cases."""
+    return casemill(
+        "run", *tiny_cohort.options(), "--out", tiny_output, "--name", "tiny", "--shard-cases", 2, "--workers", 1,
+        "--json",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """The command line within this process: as :func:`tests.command_line.casemill`, without its start."""
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["casemill", *map(str, arguments)])
+        capsys.readouterr()
+        code = _guarded()
+        written = capsys.readouterr()
+        return Answer(code, written.out, written.err)
+
+    return call
+
+
+@pytest.fixture
+def copy(tiny_run: Answer, tiny_output: Path, tmp_path: Path) -> DataSetCopy:
+    """The data set of :func:`tiny_run`, free to be broken."""
+    assert tiny_run.code == 0, tiny_run.err
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_output / "datasets" / "tiny", folder)
+    return DataSetCopy(folder)

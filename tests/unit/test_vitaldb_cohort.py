@@ -1,0 +1,111 @@
+"""The cohort: which recording belongs to which case, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadRequestError
+from core.workload import Cohort
+from core.workloads.vitaldb.cohort import Selection, find_recordings, select_cohort
+from core.workloads.vitaldb.configuration import Configuration
+from core.workloads.vitaldb.windows import count_windows
+from tests.tiny_recordings import clinical_table
+
+
+@dataclass(frozen=True)
+class ListedSource:
+    """Keys without contents."""
+
+    keys: tuple[str, ...]
+
+    def list_objects(self) -> Sequence[tuple[str, int]]:
+        return [(key, 10 * len(key)) for key in self.keys]
+
+    def read(self, key: str, piece_bytes: int = 0) -> Iterator[bytes]:
+        raise FileNotFoundError(key)
+
+
+def select(keys: Sequence[str], rows: Sequence[tuple[object, ...]] | None, folder: Path, cases: str = "all") -> Cohort:
+    clinical = folder / "clinical.csv"
+    if rows is not None:
+        clinical.write_bytes(clinical_table(rows))
+    selection = Selection(cases=cases, clinical=None if rows is None else str(clinical))
+    return select_cohort(ListedSource(tuple(keys)), selection, Configuration())
+
+
+def row(case: object, subject: object, end: object = 3600) -> tuple[object, ...]:
+    return (case, subject, 0, end, 50, "F", 160, 60, "", 2)
+
+
+def test_names_and_numbers(tmp_path: Path) -> None:
+    cohort = select(["0002.vital", "1.csv", "12345.parquet", "theatre3.vital"], None, tmp_path)
+    assert [(case.id, case.key) for case in cohort.cases[:3]] == [
+        ("0001", "1.csv"),
+        ("0002", "0002.vital"),
+        ("12345", "12345.parquet"),
+    ]
+    named = cohort.cases[3]
+    assert named.id == "theatre3"
+    assert named.number >= 1 << 52
+
+
+def test_other_files_and_folders_are_no_recordings() -> None:
+    found, notes = find_recordings([("README.md", 1), ("0001.txt", 1), ("deep/0002.vital", 1), (".vital", 1)])
+    assert (found, notes) == ({}, [])
+
+
+def test_a_case_recorded_twice_is_read_once_and_said() -> None:
+    keys = ["0001.csv", "0001.vital", "1.vital", "0001.csv.gz"]
+    found, notes = find_recordings([(key, 1) for key in keys])
+    assert [recording.key for recording in found.values()] == ["0001.vital"]
+    assert len(notes) == 3
+    assert found == find_recordings([(key, 1) for key in reversed(keys)])[0]
+
+
+def test_a_case_without_a_row_is_its_own_subject(tmp_path: Path) -> None:
+    cohort = select(["0001.csv", "0002.csv"], [row(1, 77)], tmp_path)
+    assert [(case.group, case.group_number) for case in cohort.cases] == [("77", 77), ("-2", -2)]
+    assert "row" not in cohort.cases[1].attributes
+    assert any("1 cases have no clinical row" in note for note in cohort.notes)
+
+
+@pytest.mark.parametrize("spelling", ["77.0", " 77 ", "077", "0077.0"])
+def test_one_subject_is_one_group_however_it_is_spelled(tmp_path: Path, spelling: str) -> None:
+    first, second = select(["0001.csv", "0002.csv"], [row(1, 77), row(2, spelling)], tmp_path).cases
+    assert (first.group, first.group_number) == (second.group, second.group_number) == ("77", 77)
+
+
+def test_subjects_with_names(tmp_path: Path) -> None:
+    first, second, third = select(
+        ["0001.csv", "0002.csv", "0003.csv"], [row(1, "S1"), row(2, "S1"), row(3, "S2")], tmp_path
+    ).cases
+    assert first.group == second.group == "S1"
+    assert first.group_number == second.group_number != third.group_number
+
+
+def test_windows_are_estimated_from_the_table_where_it_is_plausible(tmp_path: Path) -> None:
+    cohort = select(["0001.csv", "0002.csv", "0003.csv"], [row(1, 1), row(2, 2, -3.7e9)], tmp_path)
+    typical = count_windows(int(2.76 * 3600), Configuration())
+    assert [case.estimated_windows for case in cohort.cases] == [110, typical, typical]
+
+
+def test_an_empty_cohort_says_what_to_do(tmp_path: Path) -> None:
+    for keys, cases, says in (
+        ([], "all", "0001.vital"),
+        (["vital_files/0001.vital"], "all", "vital_files"),
+        (["0001.vital"], "5-6", "Widen"),
+    ):
+        with pytest.raises(BadRequestError) as caught:
+            select(keys, None, tmp_path, cases)
+        assert caught.value.code == "empty_cohort"
+        assert says in caught.value.fix
+
+
+def test_where_needs_a_table() -> None:
+    with pytest.raises(BadRequestError) as caught:
+        select_cohort(ListedSource(("0001.vital",)), Selection(where="age > 3"), Configuration())
+    assert caught.value.code == "bad_where"
