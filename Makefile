@@ -48,7 +48,7 @@ lint: $(VENV)/.everything
 	@$(BIN)/hadolint batch_image/Dockerfile
 
 test: lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 # Hundreds of kills, and faults of the storage; the short form is part of make test.
 chaos: $(VENV)/.everything

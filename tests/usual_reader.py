@@ -1,7 +1,7 @@
 """What the usual reader (vitaldb on PyPI) makes of each file of a demo cohort, beside what Casemill makes of it.
 
-Run it as ``python -m tests.usual_reader DEMO_FOLDER``; it prints a Markdown table. Each file is read in a process of its own with
-a time limit and a memory limit, because the usual reader has neither.
+Run it as ``python -m tests.usual_reader DEMO_FOLDER``; it prints a Markdown table. Each file is read in a process of
+its own with a time limit and a memory limit, because the usual reader has neither.
 """
 
 from __future__ import annotations

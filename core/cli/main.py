@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import typer
+from typer.exceptions import TyperException
 
 from core.cli import (
     commands_cohort,
@@ -79,10 +80,10 @@ def _guarded() -> int:
         # Whoever read our output has gone; the closing flush must not complain about it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        if hasattr(error, "format_message"):
-            say_error("bad_command", error.format_message(), fix="See casemill --help.")
-            return EXIT_BAD_REQUEST
+    except TyperException as error:
+        say_error("bad_command", error.format_message(), fix="See casemill --help.")
+        return EXIT_BAD_REQUEST
+    except Exception as error:  # noqa: BLE001  the last resort: whatever it is, the exit code must say that it is a bug
         traceback.print_exc()
         say_error("bug", f"{type(error).__name__}: {error}", fix="This is a bug in Casemill; please report it.")
         return EXIT_BUG

@@ -34,17 +34,28 @@ class Compression(str, Enum):
         return ".tfrecord.gz" if self is Compression.GZIP else ".tfrecord"
 
 
-def compress_member(data: bytes, level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
-    """One case's records as one gzip member without time stamp and name; empty for empty ``data``.
+def compress_blocks(blocks: Iterable[bytes], level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
+    """One case's records as one gzip member without time stamp and name; empty where there are none.
 
-    ``level`` runs from 1 (fast) to 3 (small). With ``Compression.NONE`` the data is its own member.
+    ``level`` runs from 1 (fast) to 3 (small). With ``Compression.NONE`` the data is its own member. The blocks are
+    taken one by one, so that only the compressed bytes add up.
     """
-    if compression is Compression.NONE or not data:
-        return data
     if not 1 <= level <= 3:
         raise ValueError(f"level must be 1, 2 or 3, not {level}")
+    if compression is Compression.NONE:
+        return b"".join(blocks)
     packer = _zlib.compressobj(level, wbits=_GZIP_FORMAT)
-    return bytes(packer.compress(data)) + bytes(packer.flush())
+    pieces: list[bytes] = []
+    empty = True
+    for block in blocks:
+        empty = empty and not block
+        pieces.append(packer.compress(block))
+    return b"" if empty else b"".join((*pieces, packer.flush()))
+
+
+def compress_member(data: bytes, level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
+    """One case's records, at hand as a whole, as :func:`compress_blocks` makes them a member."""
+    return compress_blocks((data,), level, compression)
 
 
 def decompress_members(pieces: Iterable[bytes], compression: Compression = Compression.GZIP) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,7 +64,14 @@ class Plan:
 
     def cases_of(self, shard: str) -> tuple[PlannedCase, ...]:
         """The shard's cases in their order."""
-        return tuple(planned for planned in self.cases if planned.shard == shard)
+        return self._by_shard.get(shard, ())
+
+    @cached_property
+    def _by_shard(self) -> dict[str, tuple[PlannedCase, ...]]:
+        members: dict[str, list[PlannedCase]] = {}
+        for planned in self.cases:
+            members.setdefault(planned.shard, []).append(planned)
+        return {shard: tuple(entries) for shard, entries in members.items()}
 
     def shards_of(self, partition: int) -> tuple[PlannedShard, ...]:
         """The partition's shards in their order."""

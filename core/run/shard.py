@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.examples.members import Compression, compress_member, decompress_member
+from core.examples.members import Compression, compress_blocks, decompress_members
 from core.examples.pack import pack_examples
 from core.run.models import CaseEntry
 from core.run.plan import PlannedCase
 from core.schema import Schema
-from core.workload import CaseResult, Columns, Json
+from core.workload import CaseResult, Json
 
 PACKED_WINDOWS = 256
 """Windows packed at a time: bounds the memory that a long case takes."""
@@ -46,9 +46,45 @@ class OpenShard:
     size: int = 0
     content: Any = field(default_factory=hashlib.sha256)
 
-    def add(self, case: FinishedCase, records: bytes | None = None) -> None:
-        """Append a case. ``records`` are its uncompressed bytes where the caller has them at hand."""
-        self.content.update(decompress_member(case.member, self.compression) if records is None else records)
+    def finish(self, planned: PlannedCase, result: CaseResult, schema: Schema) -> FinishedCase:
+        """Pack, hash and compress a case's examples, block by block, and append the case.
+
+        Raises
+        ------
+        BugError
+            The workload's columns do not fit its schema.
+        """
+        member = compress_blocks(self._hashed(_packed(schema, result)), compression=self.compression)
+        case = planned.case
+        entry = CaseEntry(
+            case_id=case.id,
+            case_number=case.number,
+            group=case.group,
+            group_number=case.group_number,
+            outcome=result.outcome,
+            reason=result.reason,
+            detail=result.detail,
+            flags=result.flags,
+            records=result.windows,
+            length=len(member),
+        )
+        histograms = {name: [int(count) for count in counts] for name, counts in result.histograms.items()}
+        finished = FinishedCase(entry, member, result.figures, histograms)
+        self._append(finished)
+        return finished
+
+    def restore(self, case: FinishedCase) -> None:
+        """Append a case that an earlier attempt finished."""
+        for _ in self._hashed(decompress_members((case.member,), self.compression)):
+            pass
+        self._append(case)
+
+    def _hashed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.content.update(block)
+            yield block
+
+    def _append(self, case: FinishedCase) -> None:
         self.entries.append(case.entry.model_copy(update={"offset": self.size, "length": len(case.member)}))
         self.members.append(case.member)
         self.size += len(case.member)
@@ -68,36 +104,7 @@ class OpenShard:
         return sum(entry.records for entry in self.entries)
 
 
-def finish_case(
-    planned: PlannedCase, result: CaseResult, schema: Schema, compression: Compression
-) -> tuple[FinishedCase, bytes]:
-    """Pack and compress a case's examples; also returns the uncompressed records.
-
-    Raises
-    ------
-    BugError
-        The workload's columns do not fit its schema.
-    """
-    records = b"".join(_packed(schema, result.columns, result.windows)) if result.windows else b""
-    member = compress_member(records, compression=compression)
-    case = planned.case
-    entry = CaseEntry(
-        case_id=case.id,
-        case_number=case.number,
-        group=case.group,
-        group_number=case.group_number,
-        outcome=result.outcome,
-        reason=result.reason,
-        detail=result.detail,
-        flags=result.flags,
-        records=result.windows,
-        length=len(member),
-    )
-    histograms = {name: [int(count) for count in counts] for name, counts in result.histograms.items()}
-    return FinishedCase(entry, member, result.figures, histograms), records
-
-
-def _packed(schema: Schema, columns: Columns, windows: int) -> Iterator[bytes]:
-    for first in range(0, windows, PACKED_WINDOWS):
-        block = {name: values[first : first + PACKED_WINDOWS] for name, values in columns.items()}
+def _packed(schema: Schema, result: CaseResult) -> Iterator[bytes]:
+    for first in range(0, result.windows, PACKED_WINDOWS):
+        block = {name: values[first : first + PACKED_WINDOWS] for name, values in result.columns.items()}
         yield pack_examples(schema, block).data

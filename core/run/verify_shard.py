@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import IntegrityError
-from core.examples.members import Compression, decompress_member
+from core.examples.members import Compression, decompress_members
 from core.examples.parse import parse_batch
 from core.run.models import CaseEntry, ShardEntry
 from core.schema import Kind, Schema
@@ -56,7 +56,7 @@ def verify_shard(data: bytes | None, entry: ShardEntry, schema: Schema, compress
         findings.add(CHECKSUM, "the object's SHA-256 is not the recorded one")
     _check_layout(entry, len(data), findings)
     content = hashlib.sha256()
-    for case, block in _blocks(data, entry, compression, findings):
+    for case, block in _blocks(data, entry, schema, compression, findings):
         content.update(block)
         _check_case(case, block, schema, findings)
     findings.content_sha256 = content.hexdigest()
@@ -82,16 +82,33 @@ def _check_layout(entry: ShardEntry, size: int, findings: ShardFindings) -> None
 
 
 def _blocks(
-    data: bytes, entry: ShardEntry, compression: Compression, findings: ShardFindings
+    data: bytes, entry: ShardEntry, schema: Schema, compression: Compression, findings: ShardFindings
 ) -> Iterator[tuple[CaseEntry, bytes]]:
     """Each case with its uncompressed records."""
     for case in entry.cases:
+        member = data[case.offset : case.offset + case.length]
         try:
-            block = decompress_member(data[case.offset : case.offset + case.length], compression)
+            yield case, _inflated(member, compression, case.records * largest_record_bytes(schema))
         except IntegrityError as error:
             findings.add(RECORDS, f"case {case.case_id}: {error.what} [{error.code}]")
-            continue
-        yield case, block
+
+
+def _inflated(member: bytes, compression: Compression, limit: int) -> bytes:
+    """The member's content; one that somebody put there to fill the memory is refused."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in decompress_members((member,), compression):
+        size += len(piece)
+        if size > limit:
+            raise IntegrityError("record_count", f"holds more than the {limit:,} bytes that its records can fill")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def largest_record_bytes(schema: Schema) -> int:
+    """What one record of the schema takes at the most, in the widest encoding that protobuf allows."""
+    values = sum((12 + (field.bytes_length or 0)) * field.size for field in schema.fields)
+    return values + sum(64 + len(field.name.encode()) for field in schema.fields) + 64
 
 
 def _check_case(case: CaseEntry, block: bytes, schema: Schema, findings: ShardFindings) -> None:

@@ -20,7 +20,7 @@ from core.run.models import Attempt, Heartbeat, PlannedShard, Worker
 from core.run.plan import Plan, PlannedCase
 from core.run.prefetch import read_ahead
 from core.run.segment import read_segments, write_segment
-from core.run.shard import FinishedCase, OpenShard, finish_case
+from core.run.shard import FinishedCase, OpenShard
 from core.run.source import StoreSource
 from core.run.stop import AbandonedCaseError, StopRequest
 from core.run.tally import Tally
@@ -127,7 +127,7 @@ class PartitionWorker:
         started, bytes_before = self.clock.elapsed(), self._bytes_in()
         shard = OpenShard(self.plan.request.compression)
         for restored in read_segments(self.store, self._layout, planned.shard, [entry.case.id for entry in cases]):
-            shard.add(restored)
+            shard.restore(restored)
             self._tally.restore(restored.entry)
         self._beat_if_due()
         case_seconds: dict[str, float] = {}
@@ -173,8 +173,7 @@ class PartitionWorker:
         else:
             with self.stop.case_in_hand():
                 result = process_case(self.workload, entry.case, source)
-        finished, records = finish_case(entry, result, self.workload.schema, self.plan.request.compression)
-        shard.add(finished, records)
+        finished = shard.finish(entry, result, self.workload.schema)
         seconds = self.clock.elapsed() - started
         case_seconds[entry.case.id] = round(seconds, 4)
         self._tally.work(finished.entry, seconds)

@@ -1,7 +1,8 @@
 """Runs that are killed at random moments, in a process of its own: ``python -m tests.chaos.kill_lab OUTPUT …``.
 
-The laboratory forks its workers before it has touched a store (no threads yet), so that an attempt costs milliseconds and hundreds of
-kills fit into a minute. It prints one JSON line: how often it disturbed, the root hashes, and how many cases were done again.
+The laboratory forks its workers before it has touched a store (no threads yet), so that an attempt costs milliseconds
+and hundreds of kills fit into minutes. It prints one JSON line: how often it disturbed, the root hashes, and how many
+cases were done again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Workers killed and terminated at random moments: the same root hash, one outcome a case, at most a segment done again.
+"""Workers killed at random moments: the same root hash, one outcome a case, at most a segment done again.
 
 The short form is part of ``make test``; ``make chaos`` runs the long one.
 """

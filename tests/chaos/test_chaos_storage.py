@@ -17,7 +17,7 @@ from core.run.models import Attempt, Worker
 from core.run.plan import Plan, checked_options, make_plan
 from core.run.plan_store import write_plan
 from core.run.publish import publish, verify_published
-from core.run.shard import OpenShard, finish_case
+from core.run.shard import OpenShard
 from core.run.source import open_source
 from core.run.worker import PartitionWorker, process_case
 from core.store import Store, open_store
@@ -181,7 +181,7 @@ def test_twenty_racing_for_one_commit(server: S3Server, bucket: str, faulty: boo
         shard = OpenShard(request.compression)
         for entry in run.plan.cases_of(planned.shard):
             result = process_case(run.workload, entry.case, source)
-            shard.add(*finish_case(entry, result, run.workload.schema, request.compression))
+            shard.finish(entry, result, run.workload.schema)
         return shard
 
     shard, start = finished(), threading.Barrier(20)

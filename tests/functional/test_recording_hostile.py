@@ -197,7 +197,7 @@ def measure(name: str) -> dict[str, object]:
         [sys.executable, "-c", _MEASURE, name], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
     )
     result: dict[str, object] = json.loads(done.stdout)
-    print(name, result)
+    sys.stdout.write(f"{name} {result}\n")
     return result
 
 
@@ -217,6 +217,6 @@ def test_three_hours_are_read_in_seconds() -> None:
     began = time.perf_counter()
     recording = read_recording("a.vital", pieces, {"Solar8000/N1", "Solar8000/N30"})
     seconds = time.perf_counter() - began
-    print(f"{seconds:.2f} s for {recording.loss.packets} in {recording.loss.bytes_out:,} bytes")
+    sys.stdout.write(f"{seconds:.2f} s for {recording.loss.packets} in {recording.loss.bytes_out:,} bytes\n")
     assert recording.loss.records_read == 10_800 * 29 + 1
     assert seconds < 3

@@ -10,9 +10,8 @@ import pytest
 
 from core.errors import BadRequestError
 from core.workload import Cohort
-from core.workloads.vitaldb.cohort import Selection, find_recordings, select_cohort
+from core.workloads.vitaldb.cohort import Found, Selection, estimate_seconds, find_recordings, select_cohort
 from core.workloads.vitaldb.configuration import Configuration
-from core.workloads.vitaldb.windows import count_windows
 from tests.tiny_recordings import clinical_table
 
 
@@ -88,9 +87,16 @@ def test_subjects_with_names(tmp_path: Path) -> None:
 
 
 def test_windows_are_estimated_from_the_table_where_it_is_plausible(tmp_path: Path) -> None:
+    """The second row's time is nonsense and the third is missing: their equal sizes say as long as the first."""
     cohort = select(["0001.csv", "0002.csv", "0003.csv"], [row(1, 1), row(2, 2, -3.7e9)], tmp_path)
-    typical = count_windows(int(2.76 * 3600), Configuration())
-    assert [case.estimated_windows for case in cohort.cases] == [110, typical, typical]
+    assert [case.estimated_windows for case in cohort.cases] == [110, 110, 110]
+
+
+def test_lengths_are_estimated_by_size_where_the_table_says_nothing() -> None:
+    recordings = {number: Found(f"{number}", f"{number}.csv", size) for number, size in ((1, 50), (2, 100), (3, 400))}
+    typical = 2.76 * 3600
+    assert estimate_seconds(recordings, None) == {1: typical / 2, 2: typical, 3: typical * 4}
+    assert estimate_seconds({}, None) == {}
 
 
 def test_an_empty_cohort_says_what_to_do(tmp_path: Path) -> None:
