@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from obstore.store import MemoryStore
 
 from core import dataset
 from core.dataset import iterate, load, open_data_set, read_case
@@ -21,7 +20,7 @@ from core.examples.pack import pack_examples
 from core.run.layout import shard_path
 from core.run.models import CaseEntry, Manifest, ShardEntry, Split, SplitCounts, Success
 from core.schema import Field, Kind, Role, Schema
-from core.store import Store
+from core.store import Store, open_store
 from core.workload import Outcome
 
 SCHEMA = Schema(
@@ -146,7 +145,7 @@ def test_iterate_gives_every_record_once_in_order(folder: Path, batch_size: int)
 
 
 def test_iterate_over_a_store_in_memory() -> None:
-    store = Store(MemoryStore(), "memory://")
+    store = open_store("memory://")
     publish(store, Compression.GZIP)
     assert_same(joined(list(iterate(store, "validation"))), records_of("4"))
     assert_same(read_case(store, "77"), records_of("77"))
@@ -312,7 +311,7 @@ def test_supervised_pairs_follow_the_roles(folder: Path) -> None:
 @pytest.mark.usefixtures("tensorflow")
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_load_from_a_store_that_tensorflow_cannot_read(shuffle: bool) -> None:
-    store = Store(MemoryStore(), "memory://")
+    store = open_store("memory://")
     publish(store, Compression.GZIP)
     found = joined(list(load(store, "train", 10, shuffle=shuffle).as_numpy_iterator()))
     order = np.lexsort((found["start_s"][:, 0], found["case_id"][:, 0]))

@@ -214,8 +214,10 @@ def test_lasting_faults_are_told_at_once(
     assert caught.value.fix
     assert "\n" not in str(caught.value)
     assert "<" not in str(caught.value)
-    assert time.monotonic() - started < 2
-    assert store.repeats == 0
+    # Far below the time for which a passing fault is borne. The server closes each connection after its answer, which
+    # the client may see only when it sends the next request: that one is sent again.
+    assert time.monotonic() - started < 20
+    assert store.repeats <= 1
 
 
 def test_an_unknown_refusal_is_no_reason_to_go_on(server: S3Server, store: Store) -> None:
