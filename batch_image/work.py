@@ -10,8 +10,7 @@ from batch_image.settings import Settings
 from core.code_version import code_version
 from core.errors import EXIT_DONE, BadRequestError
 from core.run.local import WorkloadFactory
-from core.run.plan import Plan
-from core.run.plan_store import read_plan
+from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import open_source
 from core.run.spot import InstanceMetadata, read_place, watch_for_notice
 from core.run.stop import StopRequest, stop_exit_code
@@ -31,7 +30,7 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
     """
     place = _look_around(settings, stop)
     store = open_store(settings.output)
-    plan = read_plan(store, settings.run_id)
+    plan = open_plan(store, settings.run_id)
     _check_code(plan)
     partitions = own_partitions(settings, read_round(store, settings.run_id, settings.round, plan.shards.partitions))
     log(
@@ -51,7 +50,7 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
     for partition in partitions:
         worker = PartitionWorker(
             store,
-            plan,
+            plan.part(partition),
             workload,
             source,
             partition,
@@ -78,7 +77,7 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
     return replace(place, capacity=place.capacity or settings.capacity)
 
 
-def _check_code(plan: Plan) -> None:
+def _check_code(plan: StoredPlan) -> None:
     """Content depends on the code (design, rule 1): a shard made by other code must not slip into a run."""
     planned, own = plan.request.code_version, code_version()
     if planned != own:

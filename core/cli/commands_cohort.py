@@ -15,28 +15,16 @@ from core.errors import EXIT_DONE, BadRequestError
 if TYPE_CHECKING:
     from core.run.plan import Plan
 
-SOURCE_BYTES_PER_SECOND = 25e6
-"""Compressed recording bytes that one worker reads in a second, measured on a shared 2-core machine."""
+START_SECONDS = 1.5
+SECONDS_PER_BYTE = 1 / 35e6
+SECONDS_PER_WINDOW = 0.0004
+"""One worker's time for a compressed byte read and a window written, measured on a shared 2-core machine."""
 
 
+@options.over_a_cohort
 def plan(
-    source: options.Source,
+    asked: options.Asked,
     out: Annotated[str | None, typer.Option(help="Where the run will be written; not needed with --dry-run.")] = None,
-    clinical: options.Clinical = None,
-    cases: options.Cases = "all",
-    where: options.Where = None,
-    name: options.Name = None,
-    workload: options.WorkloadName = "vitaldb",
-    profile: options.Profile = "auto",
-    salt: options.Salt = "casemill",
-    split_from: options.SplitFrom = None,
-    window_s: options.WindowS = 300,
-    step_s: options.StepS = 30,
-    horizon_s: options.HorizonS = 30,
-    concentration: options.Concentration = None,
-    shard_cases: options.ShardCases = None,
-    gzip: options.Compressed = True,
-    success_threshold: options.SuccessThreshold = 0.95,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan; write nothing.")] = False,
     json: options.JsonOutput = False,
 ) -> int:
@@ -46,10 +34,6 @@ def plan(
     """
     if out is None and not dry_run:
         raise BadRequestError("bad_option", "nowhere to write the plan", where="--out", fix="Give --out or --dry-run.")
-    asked = options.Asked(
-        source, clinical, cases, where, name, workload, profile, salt, split_from,
-        window_s, step_s, horizon_s, concentration, shard_cases, gzip, success_threshold,
-    )  # fmt: skip
     made, _ = options.plan_of(asked)
     if out is not None and not dry_run:
         from core.run.plan_store import write_plan
@@ -96,7 +80,9 @@ def plan_summary(made: Plan) -> dict[str, Any]:
         "estimated_windows": windows,
         "splits": splits,
         "shards": len(made.shards.shards),
-        "estimated_seconds": round(size / SOURCE_BYTES_PER_SECOND / processors(), 1),
+        "estimated_seconds": round(
+            START_SECONDS + (size * SECONDS_PER_BYTE + windows * SECONDS_PER_WINDOW) / processors(), 1
+        ),
         "notes": list(made.request.notes),
     }
 

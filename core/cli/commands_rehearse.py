@@ -19,27 +19,11 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
+@options.over_a_cohort
 def rehearse(
-    source: options.Source,
+    asked: options.Asked,
     out: options.Out,
-    clinical: options.Clinical = None,
-    cases: options.Cases = "all",
-    where: options.Where = None,
-    name: options.Name = None,
-    workload: options.WorkloadName = "vitaldb",
-    profile: options.Profile = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")
-    ] = None,
-    salt: options.Salt = "casemill",
-    split_from: options.SplitFrom = None,
-    window_s: options.WindowS = 300,
-    step_s: options.StepS = 30,
-    horizon_s: options.HorizonS = 30,
-    concentration: options.Concentration = None,
-    shard_cases: options.ShardCases = None,
-    gzip: options.Compressed = True,
-    success_threshold: options.SuccessThreshold = 0.95,
+    workers: options.Workers = None,
     share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of the cases; at least 20 are taken.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Draws the sample and the moment of the kill.")] = 0,
     array: Annotated[int, typer.Option(min=1, help="Machines to project an array job for.")] = 10,
@@ -65,10 +49,6 @@ def rehearse(
     from core.store import open_store
     from core.workloads.registry import build_workload
 
-    asked = options.Asked(
-        source, clinical, cases, where, name, workload, profile, salt, split_from,
-        window_s, step_s, horizon_s, concentration, shard_cases, gzip, success_threshold,
-    )  # fmt: skip
     # What a killed process group leaves behind is cleaned up; that this is remarked on helps nobody.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     plan, built = options.plan_of(asked)
@@ -77,7 +57,7 @@ def rehearse(
     memory = (
         machine // count if memory_limit_mb is None and machine else memory_limit_mb and round(memory_limit_mb * 1e6)
     )
-    limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=success_threshold)
+    limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=asked.success_threshold)
     scale = RehearsalScale(workers=count, array=array, price_per_hour=price_per_hour)
     request = RehearsalRequest(plan, built, build_workload, scale, limits, share, seed)
     store = open_store(out, create=True)

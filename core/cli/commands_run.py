@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from core.cli import options
 from core.cli.output import note, print_json, print_lines
@@ -15,27 +13,11 @@ if TYPE_CHECKING:
     from core.run.pipeline import RunResult
 
 
+@options.over_a_cohort
 def run(
-    source: options.Source,
+    asked: options.Asked,
     out: options.Out,
-    clinical: options.Clinical = None,
-    cases: options.Cases = "all",
-    where: options.Where = None,
-    name: options.Name = None,
-    workload: options.WorkloadName = "vitaldb",
-    profile: options.Profile = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")
-    ] = None,
-    salt: options.Salt = "casemill",
-    split_from: options.SplitFrom = None,
-    window_s: options.WindowS = 300,
-    step_s: options.StepS = 30,
-    horizon_s: options.HorizonS = 30,
-    concentration: options.Concentration = None,
-    shard_cases: options.ShardCases = None,
-    gzip: options.Compressed = True,
-    success_threshold: options.SuccessThreshold = 0.95,
+    workers: options.Workers = None,
     json: options.JsonOutput = False,
 ) -> int:
     """Make a verified data set from a cohort.
@@ -50,10 +32,6 @@ def run(
     from core.store import open_store
     from core.workloads.registry import build_workload
 
-    asked = options.Asked(
-        source, clinical, cases, where, name, workload, profile, salt, split_from,
-        window_s, step_s, horizon_s, concentration, shard_cases, gzip, success_threshold,
-    )  # fmt: skip
     plan, built = options.plan_of(asked)
     store = open_store(out, create=True)
     for remark in plan.request.notes:

@@ -1,10 +1,13 @@
-"""The options that ``run`` and ``plan`` share, and how they become a plan."""
+"""The options that ``run``, ``plan`` and ``rehearse`` share, and how they become a plan."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -13,55 +16,77 @@ if TYPE_CHECKING:
     from core.run.plan import Plan
     from core.workload import Workload
 
-Source = Annotated[str, typer.Option(help="Folder or s3:// location of the recordings (NNNN.vital, .csv, .parquet).")]
-Clinical = Annotated[str | None, typer.Option(help="Clinical table, CSV or Parquet, one row a case.")]
-Cases = Annotated[str, typer.Option(help="Which cases: 1-3000, 1,5,10, 1-10,17,0022 or all.")]
-Where = Annotated[
-    str | None, typer.Option(help='SQL condition over the clinical table, e.g. "age >= 18 and asa <= 3".')
-]
 Out = Annotated[str, typer.Option(help="Where to write: OUT/runs/RUN_ID and OUT/datasets/NAME.")]
-Name = Annotated[str | None, typer.Option(help="Name of the data set; the run's id if not given.")]
-WorkloadName = Annotated[str, typer.Option("--workload", help="What is done to each case.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")]
 Profile = Annotated[str, typer.Option(help="Device profile: auto, vitaldb, draeger, intellivue, or a .toml file.")]
-Salt = Annotated[str, typer.Option(help="Salt of the split's hash.")]
-SplitFrom = Annotated[
-    str | None, typer.Option(help="split.json of an earlier data set: its salt and thresholds are used again.")
-]
-WindowS = Annotated[int, typer.Option("--window-s", help="Window length in seconds.")]
-StepS = Annotated[int, typer.Option("--step-s", help="Seconds from one window to the next.")]
-HorizonS = Annotated[int, typer.Option("--horizon-s", help="Seconds from a window's last second to its target.")]
-Concentration = Annotated[
-    list[str] | None,
-    typer.Option(help="Syringe content by pump track, e.g. Orchestra/NEPI_RATE=40 (mg/mL or µg/mL). Repeatable."),
-]
-ShardCases = Annotated[
-    int | None, typer.Option(help="Most cases a shard; up to 50, fewer for small cohorts, if not given.")
-]
-Compressed = Annotated[bool, typer.Option("--gzip/--no-gzip", help="Compress the shards.")]
-SuccessThreshold = Annotated[float, typer.Option(help="Share of the cases that must be done or empty.")]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for, unchecked."""
+    """What the user asked for, unchecked: the options that every command over a cohort takes."""
 
-    source: str
-    clinical: str | None
-    cases: str
-    where: str | None
-    name: str | None
-    workload: str
-    profile: str
-    salt: str
-    split_from: str | None
-    window_s: int
-    step_s: int
-    horizon_s: int
-    concentration: list[str] | None
-    shard_cases: int | None
-    compressed: bool
-    success_threshold: float
+    source: Annotated[
+        str, typer.Option(help="Folder or s3:// location of the recordings (NNNN.vital, .csv, .parquet).")
+    ]
+    clinical: Annotated[str | None, typer.Option(help="Clinical table, CSV or Parquet, one row a case.")] = None
+    cases: Annotated[str, typer.Option(help="Which cases: 1-3000, 1,5,10, 1-10,17,0022 or all.")] = "all"
+    where: Annotated[
+        str | None, typer.Option(help='SQL condition over the clinical table, e.g. "age >= 18 and asa <= 3".')
+    ] = None
+    name: Annotated[str | None, typer.Option(help="Name of the data set; the run's id if not given.")] = None
+    workload: Annotated[str, typer.Option(help="What is done to each case.")] = "vitaldb"
+    profile: Profile = "auto"
+    salt: Annotated[str, typer.Option(help="Salt of the split's hash.")] = "casemill"
+    split_from: Annotated[
+        str | None, typer.Option(help="split.json of an earlier data set: its salt and thresholds are used again.")
+    ] = None
+    window_s: Annotated[int, typer.Option(help="Window length in seconds.")] = 300
+    step_s: Annotated[int, typer.Option(help="Seconds from one window to the next.")] = 30
+    horizon_s: Annotated[int, typer.Option(help="Seconds from a window's last second to its target.")] = 30
+    concentration: Annotated[
+        list[str] | None,
+        typer.Option(help="Syringe content by pump track, e.g. Orchestra/NEPI_RATE=40 (mg/mL or µg/mL). Repeatable."),
+    ] = None
+    shard_cases: Annotated[
+        int | None, typer.Option(help="Most cases a shard; up to 50, fewer for small cohorts, if not given.")
+    ] = None
+    gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Compress the shards.")] = True
+    success_threshold: Annotated[float, typer.Option(help="Share of the cases that must be done or empty.")] = 0.95
+    checkpoint_seconds: Annotated[float, typer.Option(help="Finished cases are saved this often.")] = 60.0
+    largest_case_bytes: Annotated[
+        int, typer.Option(help="A recording above this many bytes fails as too_large, unread.")
+    ] = 4 << 30
+
+
+def over_a_cohort(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of :class:`Asked` in front of its own; it is called with ``asked`` first."""
+    hints = get_type_hints(Asked, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Asked)
+    ]
+    own_hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "asked"
+    ]
+
+    @wraps(command)
+    def called(**given: Any) -> int:
+        asked = Asked(**{field.name: given.pop(field.name) for field in fields(Asked)})
+        return command(asked, **given)
+
+    parameters = [shared[0], *own[:1], *shared[1:], *own[1:]]
+    called.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": int}
+    return called
 
 
 def plan_of(asked: Asked) -> tuple[Plan, Workload]:
@@ -83,8 +108,10 @@ def plan_of(asked: Asked) -> tuple[Plan, Workload]:
         salt=asked.salt,
         thresholds=_thresholds(asked.split_from),
         shard_cases=asked.shard_cases,
-        compression=Compression.GZIP if asked.compressed else Compression.NONE,
+        compression=Compression.GZIP if asked.gzip else Compression.NONE,
         success_threshold=asked.success_threshold,
+        checkpoint_seconds=asked.checkpoint_seconds,
+        largest_case_bytes=asked.largest_case_bytes,
     )
     clinical = None if asked.clinical is None else _absolute(asked.clinical)
     selection = {"cases": asked.cases, "clinical": clinical, "where": asked.where}

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from core.errors import BugError, TransientError
-from core.run.plan import Plan
-from core.run.plan_store import read_plan
+from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import StoreSource, open_source
 from core.run.stop import ASK_AGAIN_SIGNAL, InterruptedRunError, StopRequest, raise_on_sigterm
 from core.run.worker import PartitionReport, PartitionWorker
@@ -122,13 +121,13 @@ def _work(job: LocalJob, partition: int) -> PartitionReport:
     if _STOP.reason:
         return PartitionReport(partition, _STOP.reason, 0, 0)
     store, plan, workload, source = _context(job)
-    return PartitionWorker(store, plan, workload, source, partition, stop=_STOP).run()
+    return PartitionWorker(store, plan.part(partition), workload, source, partition, stop=_STOP).run()
 
 
 @cache
-def _context(job: LocalJob) -> tuple[Store, Plan, Workload, StoreSource | None]:
+def _context(job: LocalJob) -> tuple[Store, StoredPlan, Workload, StoreSource | None]:
     store = open_store(job.output)
-    plan = read_plan(store, job.run_id)
+    plan = open_plan(store, job.run_id)
     request = plan.request
     workload = job.build_workload(request.workload, request.configuration)
     return store, plan, workload, open_source(request.source)

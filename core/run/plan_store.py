@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -65,16 +66,61 @@ def read_request(store: Store, run_id: str) -> RunRequest:
         ) from None
 
 
-def read_plan(store: Store, run_id: str) -> Plan:
-    """The whole plan of a run; errors as :func:`read_request`, and ``plan_damaged`` where its parts are missing."""
+@dataclass(frozen=True)
+class StoredPlan:
+    """A plan as it is stored; the cases become objects only where they are needed.
+
+    A worker takes the cases of its own partition, so that its memory does not grow with the cohort.
+    """
+
+    request: RunRequest
+    shards: ShardPlan
+    table: pa.Table
+
+    def whole(self) -> Plan:
+        """The plan with every case."""
+        return Plan(self.request, _planned_cases(self.table), self.shards)
+
+    def part(self, partition: int) -> Plan:
+        """The plan with the cases of one partition only.
+
+        Raises
+        ------
+        IntegrityError
+            ``plan_damaged``: the cases do not stand in the order of the shards.
+        """
+        cases: list[PlannedCase] = []
+        first = 0
+        for shard in self.shards.shards:
+            if shard.partition == partition:
+                found = _planned_cases(self.table.slice(first, shard.cases))
+                if len(found) != shard.cases or any(entry.shard != shard.shard for entry in found):
+                    raise _damaged(self.request.run_id, f"the cases of {shard.shard} are not where they should be")
+                cases += found
+            first += shard.cases
+        return Plan(self.request, tuple(cases), self.shards)
+
+
+def open_plan(store: Store, run_id: str) -> StoredPlan:
+    """The plan of a run; errors as :func:`read_request`, and ``plan_damaged`` where its parts are missing."""
     request = read_request(store, run_id)
     layout = RunLayout(run_id)
     try:
         shards = ShardPlan.model_validate_json(store.get(layout.shards))
-        cases = _cases_from_parquet(store.get(layout.cases))
+        # read_table would import pandas where it is installed, seconds that every worker would pay.
+        table = parquet.ParquetFile(pa.BufferReader(store.get(layout.cases))).read(use_threads=False)
     except (FileNotFoundError, ValueError, pa.ArrowException) as error:
-        raise IntegrityError("plan_damaged", str(error), where=layout.root, fix="Start the run afresh.") from error
-    return Plan(request, cases, shards)
+        raise _damaged(run_id, str(error)) from error
+    return StoredPlan(request, shards, table)
+
+
+def read_plan(store: Store, run_id: str) -> Plan:
+    """The whole plan of a run; errors as :func:`open_plan`."""
+    return open_plan(store, run_id).whole()
+
+
+def _damaged(run_id: str, what: str) -> IntegrityError:
+    return IntegrityError("plan_damaged", what, where=RunLayout(run_id).root, fix="Start the run afresh.")
 
 
 def _cases_to_parquet(plan: Plan) -> bytes:
@@ -98,9 +144,7 @@ def _cases_to_parquet(plan: Plan) -> bytes:
     return target.getvalue()
 
 
-def _cases_from_parquet(data: bytes) -> tuple[PlannedCase, ...]:
-    # read_table would import pandas where it is installed, seconds that every worker would pay.
-    rows = parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False).to_pylist()
+def _planned_cases(table: pa.Table) -> tuple[PlannedCase, ...]:
     return tuple(
         PlannedCase(
             case=Case(
@@ -116,7 +160,7 @@ def _cases_from_parquet(data: bytes) -> tuple[PlannedCase, ...]:
             split=row["split"],
             shard=row["shard"],
         )
-        for row in rows
+        for row in table.to_pylist()
     )
 
 

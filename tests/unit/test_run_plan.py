@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.errors import BadRequestError, IntegrityError
 from core.run.layout import RunLayout, shard_name, shard_order
 from core.run.models import SPLITS, SplitDocument, Thresholds
 from core.run.plan import Plan, PlanOptions, checked_options, make_plan
-from core.run.plan_store import read_plan, write_plan
+from core.run.plan_store import open_plan, read_plan, write_plan
 from core.run.source import StoreSource, open_source
 from core.run.split import split_of
 from core.store import open_store
@@ -218,3 +219,24 @@ def test_a_source_counts_what_it_hands_over(tiny_cohort: TinyCohort) -> None:
 def test_split_document_is_strict() -> None:
     with pytest.raises(ValueError, match="surprise"):
         SplitDocument.model_validate({"surprise": 1})
+
+
+def test_a_worker_takes_its_own_cases_only() -> None:
+    store = open_store("memory://")
+    made = make_plan(ToyWorkload({"cases": 23}), None, {}, checked_options(shard_cases=3, partitions=4))
+    write_plan(store, made)
+    stored = open_plan(store, made.request.run_id)
+    parts = [stored.part(partition) for partition in range(4)]
+    assert sorted(entry.case.number for part in parts for entry in part.cases) == list(range(1, 24))
+    for partition, part in enumerate(parts):
+        assert part.shards_of(partition) == made.shards_of(partition)
+        for shard in part.shards_of(partition):
+            assert part.cases_of(shard.shard) == made.cases_of(shard.shard)
+
+
+def test_cases_that_do_not_stand_in_the_order_of_the_shards_are_not_worked() -> None:
+    store = open_store("memory://")
+    made = make_plan(ToyWorkload({"cases": 12}), None, {}, checked_options(shard_cases=3, partitions=2))
+    write_plan(store, replace(made, cases=made.cases[::-1]))
+    with pytest.raises(IntegrityError, match="plan_damaged"):
+        open_plan(store, made.request.run_id).part(0)
