@@ -88,7 +88,8 @@ def verify_data_set(
 def make_check(name: str, problems: Sequence[str], detail: str) -> Check:
     """A check that holds when there is no problem; ``detail`` is its figure then."""
     shown = tuple(problems[:MOST_PROBLEMS])
-    text = detail if not problems else f"{len(problems)} problems, the first: {problems[0]}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    text = f"{problems[0]}{more}" if problems else detail
     return Check(name=name, passed=not problems, detail=text, problems=shown)
 
 

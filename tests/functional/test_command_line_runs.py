@@ -260,7 +260,7 @@ def test_a_cohort_without_a_table(command: Command, tmp_path: Path) -> None:
         *SHORT_WINDOW_OPTIONS,
     )  # fmt: skip
     assert answer.code == 0, answer.out
-    assert "7 cases have no clinical row" in answer.err
+    assert "cases without a clinical row: 7" in answer.err
     _, manifest = data_set(answer)
     assert {(case["group"], case["group_number"]) for case in cases(manifest).values()} == {
         (str(-number), -number) for number in range(1, 8)
@@ -275,4 +275,4 @@ def test_a_second_row_is_ignored_and_said(command: Command, tiny_cohort: TinyCoh
     options = ["--source", tiny_cohort.source, "--clinical", table, "--dry-run", "--json", *SHORT_WINDOW_OPTIONS]
     answer = command("plan", *options)
     assert answer.json["subjects"] == 6
-    assert any("1 second rows" in note for note in answer.json["notes"])
+    assert any("ignored: 1" in note for note in answer.json["notes"])

@@ -69,7 +69,7 @@ def test_a_case_without_a_row_is_its_own_subject(tmp_path: Path) -> None:
     cohort = select(["0001.csv", "0002.csv"], [row(1, 77)], tmp_path)
     assert [(case.group, case.group_number) for case in cohort.cases] == [("77", 77), ("-2", -2)]
     assert "row" not in cohort.cases[1].attributes
-    assert any("1 cases have no clinical row" in note for note in cohort.notes)
+    assert any("cases without a clinical row: 1" in note for note in cohort.notes)
 
 
 @pytest.mark.parametrize("spelling", ["77.0", " 77 ", "077", "0077.0"])

@@ -129,9 +129,9 @@ def _table_notes(cases: Sequence[Case], table: ClinicalTable | None) -> tuple[st
     notes = []
     without_row = sum(1 for case in cases if not case.attributes)
     if without_row:
-        notes.append(f"{without_row} cases have no clinical row: defaults, and each is its own subject")
+        notes.append(f"cases without a clinical row: {without_row}; they take defaults, each is its own subject")
     if table is not None and table.second_rows:
-        notes.append(f"{table.second_rows} second rows of a case id in the clinical table are ignored")
+        notes.append(f"second rows of a case id in the clinical table, ignored: {table.second_rows}")
     return tuple(notes)
 
 
