@@ -32,7 +32,7 @@ $(VENV)/.runtime: pyproject.toml requirements.txt
 # Everything of the lock: test tools, TensorFlow as the tests' oracle, CDK.
 $(VENV)/.everything: $(VENV)/.runtime
 	@echo "Installing the test tools into $(VENV) (TensorFlow among them: some minutes on a slow line) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	@touch $@
 
 demo: setup

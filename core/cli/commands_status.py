@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.cli import options
 from core.cli.output import print_json, print_lines
+from core.cli.status_view import Stage, Status, show_status, status_document, status_lines
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
 
 if TYPE_CHECKING:
     from core.run.models import RunRequest
-    from core.run.progress import Progress, ProgressReader
+    from core.run.progress import ProgressReader
 
 REFRESH_SECONDS = 2.0
-
-Stage = Literal["not started", "working", "verifying", "published", "not verified"]
-
-
-@dataclass(frozen=True)
-class Status:
-    """One look at a run."""
-
-    progress: Progress
-    stage: Stage
-    data_set: str
-    root_hash: str | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will change by itself."""
-        return self.stage in ("published", "not verified")
 
 
 def status(
@@ -49,7 +30,6 @@ def status(
 
     With --watch, exit code 0: published; 1: not verified; 130: left with Ctrl-C. The run itself is not touched.
     """
-    from core.cli.live import show_status
     from core.run.plan_store import read_request
     from core.run.progress import ProgressReader, read_shards
     from core.store import open_store
@@ -104,70 +84,3 @@ def _failed_verification(reader: ProgressReader) -> bool:
     except (FileNotFoundError, ValidationError):
         return False
     return not found.passed
-
-
-def status_document(seen: Status) -> dict[str, Any]:
-    """The status for programs."""
-    progress = seen.progress
-    return {
-        **progress.model_dump(mode="json"),
-        "cases_left": progress.cases_left,
-        "share": progress.share,
-        "cases_per_second": progress.rate,
-        "windows_per_second": progress.record_rate,
-        "left_seconds": progress.left_seconds,
-        "reclaims": progress.reclaims,
-        "stale": list(progress.stale),
-        "stage": seen.stage,
-        "data_set": seen.data_set,
-        "verified": seen.stage == "published",
-        "root_hash": seen.root_hash,
-    }
-
-
-def print_status_line(seen: Status) -> None:
-    """The status as one line of JSON."""
-    sys.stdout.write(json_format.dumps(status_document(seen), ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def status_lines(seen: Status) -> list[str]:
-    """The status for people."""
-    from core.run.progress import clock_text, duration_text, rates_text
-
-    progress = seen.progress
-    ends = ", ".join(f"{count} {why}" for why, count in progress.ends.items())
-    lines = [
-        f"run       {progress.run_id}: {seen.stage}",
-        f"cases     {progress.cases_finished:,} of {progress.cases_planned:,} ({progress.share:.1%}): "
-        f"{progress.cases_done:,} done, {progress.cases_empty:,} empty, {progress.cases_failed:,} failed; "
-        f"{progress.cases_left:,} left",
-        f"shards    {progress.shards_committed:,} of {progress.shards_planned:,} committed",
-        f"windows   {progress.records:,}",
-        f"rate      {rates_text(progress)}; time left {duration_text(progress.left_seconds)}",
-        f"attempts  {progress.attempts:,}" + (f" ({ends})" if ends else "") + f"; {progress.reclaims} reclaims",
-        f"updated   {clock_text(progress.updated)}",
-        f"data set  {seen.data_set}: {'verified and published' if seen.stage == 'published' else 'not published'}",
-    ]
-    if progress.stale:
-        shown = ", ".join(map(str, progress.stale[:10])) + (", …" if len(progress.stale) > 10 else "")
-        lines.insert(1, f"STALE     {len(progress.stale)} workers are silent for too long, of partition {shown}")
-    return lines
-
-
-def headline(seen: Status) -> str:
-    """The status in one line."""
-    from core.run.progress import duration_text, rates_text
-
-    progress = seen.progress
-    parts = [
-        f"{progress.share:.1%}",
-        f"{progress.cases_finished:,} of {progress.cases_planned:,} cases",
-        rates_text(progress),
-        f"{duration_text(progress.left_seconds)} left".replace("unknown left", "time left unknown"),
-        f"{progress.cases_failed:,} failed",
-        f"{progress.reclaims} reclaims",
-    ]
-    if progress.stale:
-        parts.append(f"{len(progress.stale)} STALE")
-    return " · ".join([*parts, seen.stage])

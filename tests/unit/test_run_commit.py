@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +142,15 @@ def test_a_commit_record_that_cannot_be_read_is_named() -> None:
     with pytest.raises(IntegrityError) as caught:
         read_commits(bench.store, bench.plan)
     assert caught.value.code == "commit_damaged"
+
+
+def test_twenty_racing_on_a_folder(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    bench = Bench()
+    bench.store = open_store(tmp_path, create=True)
+    workers = [bench.worker() for _ in range(20)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        reports = list(pool.map(lambda worker: worker.run(), workers))
+    assert {report.why for report in reports} == {"finished"}
+    assert sum(report.committed for report in reports) == len(bench.shards())
+    assert bench.hashes() == undisturbed
+    assert bench.root_hash()
