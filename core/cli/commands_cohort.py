@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli import options
-from core.cli.commands_run import processors
+from core.cli.machine import processors
 from core.cli.output import note, print_json, print_lines, print_table
 from core.errors import EXIT_DONE, BadRequestError
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.cli import options
-from core.cli.commands_run import processors
+from core.cli.machine import processors
 from core.cli.output import print_json, print_lines
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
+from core.cli.machine import processors
 from core.cli.output import note, print_json, print_lines
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED
 
@@ -44,11 +44,6 @@ def run(
     else:
         print_lines(run_lines(store.uri, result))
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_summary(output: str, result: RunResult) -> dict[str, Any]:
