@@ -35,7 +35,7 @@ print(report.cases, peak_memory_bytes() - before, sum(len(gzip.decompress(store.
 
 
 @pytest.mark.slow
-def test_case_of_ten_hours_keeps_within_three_times_its_examples(tmp_path: Path) -> None:
+def test_case_of_ten_hours_keeps_within_the_stated_bound(tmp_path: Path) -> None:
     (tmp_path / "source" / "vital_files").mkdir(parents=True)
     write_case(tmp_path / "source", dataclasses.replace(plan_case(1, 7), seconds=36_000), waveforms=False)
     done = subprocess.run(
@@ -49,4 +49,4 @@ def test_case_of_ten_hours_keeps_within_three_times_its_examples(tmp_path: Path)
     cases, growth, examples = map(int, done.stdout.split())
     assert cases == 1
     assert examples > 15e6
-    assert growth < 3 * examples + 10e6, f"{growth / 1e6:.0f} MB for {examples / 1e6:.0f} MB of examples"
+    assert growth < 1.5 * examples + 10e6, f"{growth / 1e6:.0f} MB for {examples / 1e6:.0f} MB of examples"
