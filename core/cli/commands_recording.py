@@ -68,7 +68,9 @@ def demo_data(
                 out, cases, seed, waveforms, faults, lambda done, total: bar.update(task, total=total, completed=done)
             )
     except OSError as error:
-        raise BadRequestError("bad_location", error.strerror or str(error), where=str(out)) from error
+        raise BadRequestError(
+            "bad_location", error.strerror or str(error), where=str(out), fix="Give another folder."
+        ) from error
     summary = {
         "recordings": str(out / "vital_files"),
         "clinical": str(out / "clinical_data.csv"),

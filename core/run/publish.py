@@ -117,7 +117,8 @@ def _read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, Sp
         manifest = Manifest.model_validate_json(store.get(data_set.manifest))
         split = SplitDocument.model_validate_json(store.get(data_set.split))
     except (FileNotFoundError, ValidationError) as error:
-        what = " ".join(str(error).split())
+        missing = isinstance(error, FileNotFoundError)
+        what = "manifest.json or split.json is missing" if missing else " ".join(str(error).split())[:300]
         raise IntegrityError(
             "no_manifest", what, where=store.uri, fix="A data set is the folder datasets/NAME of a finished run."
         ) from error

@@ -115,3 +115,9 @@ def test_where_needs_a_table() -> None:
     with pytest.raises(BadRequestError) as caught:
         select_cohort(ListedSource(("0001.vital",)), Selection(where="age > 3"), Configuration())
     assert caught.value.code == "bad_where"
+
+
+def test_a_table_of_something_else_is_no_recording() -> None:
+    objects = [("clinical_data.csv", 5), ("labs.parquet", 5), ("0001.csv", 5), ("theatre3.vital", 5), ("notes.txt", 5)]
+    recordings, _ = find_recordings(objects)
+    assert sorted(found.key for found in recordings.values()) == ["0001.csv", "theatre3.vital"]

@@ -18,6 +18,8 @@ from core.workloads.vitaldb.identity import case_id, case_number
 from core.workloads.vitaldb.selection import parse_cases
 from core.workloads.vitaldb.windows import count_windows
 
+RECORDER_SUFFIX = ".vital"
+
 TYPICAL_CASE_S = 2.76 * 3600
 """Median case of the open data set (its clinical table's ``caseend``): the guess where nothing better is known."""
 
@@ -75,12 +77,15 @@ def select_cohort(source: Source, selection: Selection, configuration: Configura
 def find_recordings(objects: Sequence[tuple[str, int]]) -> tuple[dict[int, Found], list[str]]:
     """Recordings by case number from (key, bytes), and a note on each file that was passed over.
 
-    A case recorded twice is read from the first suffix of :data:`RECORDING_SUFFIXES`, then from the padded name.
+    A recording in the recorder's own format may have any name; a table is one only under a case's number, because
+    tables of other things lie about in such folders. A case recorded twice is read from the first suffix of
+    :data:`RECORDING_SUFFIXES`, then from the padded name.
     """
     found: dict[int, Found] = {}
     notes: list[str] = []
     pattern = re.compile(r"([^/]+?)(" + "|".join(re.escape(suffix) for suffix in RECORDING_SUFFIXES) + ")")
-    candidates = [(match, key, size) for key, size in objects if (match := pattern.fullmatch(key))]
+    named = [(match, key, size) for key, size in objects if (match := pattern.fullmatch(key))]
+    candidates = [item for item in named if item[0][1].isdecimal() or item[0][2] == RECORDER_SUFFIX]
     candidates.sort(key=lambda item: (RECORDING_SUFFIXES.index(item[0][2]), -len(item[1]), item[1]))
     for match, key, size in candidates:
         number = case_number(match[1])
