@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 
-from core.errors import BugError, TransientError
+from core.errors import EXIT_RETRY, BugError, TransientError
 from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import StoreSource, open_source
-from core.run.stop import ASK_AGAIN_SIGNAL, InterruptedRunError, StopRequest, raise_on_sigterm
+from core.run.stop import ASK_AGAIN_SIGNAL, GRACE_SECONDS, InterruptedRunError, StopRequest, raise_on_sigterm
 from core.run.worker import PartitionReport, PartitionWorker
 from core.store import Store, open_store
 from core.workload import Json, Workload
@@ -22,6 +24,9 @@ ROUNDS = 3
 """How often a partition is started when its worker dies or its surroundings fail (design, "On AWS")."""
 
 POLL_SECONDS = 0.2
+
+ORPHAN_SECONDS = GRACE_SECONDS + 2.0
+"""What a worker whose parent was killed takes at the most to save what it has finished."""
 
 WorkloadFactory = Callable[[str, Json], Workload]
 
@@ -115,6 +120,18 @@ _STOP = StopRequest()
 
 def _start_process() -> None:
     _STOP.listen()
+    threading.Thread(target=_follow_the_parent, name="follow-the-parent", daemon=True).start()
+
+
+def _follow_the_parent() -> None:
+    """End when the parent has ended: killed, it cannot tell its workers, and they would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    _STOP.ask("interrupted")
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(EXIT_RETRY)
 
 
 def _work(job: LocalJob, partition: int) -> PartitionReport:
