@@ -138,11 +138,12 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "0901": (b"", "failed", "unreadable"),
     "0902": (b"this is not gzip at all" * 50, "failed", "unreadable"),
     "0903": (vital_recording(3, 400)[: len(vital_recording(3, 400)) // 2], "done", ""),
-    "0904": (gzip.compress(vital_packets(4, 400)[:18] + struct.pack("<BI", 1, 2**32 - 1) + bytes(200)), "failed", ""),
-    "0905": (gzip.compress(b"VITX" + vital_packets(5, 400)[4:]), "failed", "unreadable"),
+    "0904": (gzip.compress(vital_packets(4, 400)[:18] + struct.pack("<BI", 1, 2**32 - 1) + bytes(200), mtime=0),
+             "failed", ""),
+    "0905": (gzip.compress(b"VITX" + vital_packets(5, 400)[4:], mtime=0), "failed", "unreadable"),
     "0906": (vital_recording(6, 30), "empty", ""),
-    "0907": (gzip.compress(vital_packets(7, 400).replace(b"PLETH_SPO2", b"PLETH_xxxx").replace(b"ART_", b"xxx_")),
-             "failed", "no_signal"),
+    "0907": (gzip.compress(vital_packets(7, 400).replace(b"PLETH_SPO2", b"PLETH_xxxx").replace(b"ART_", b"xxx_"),
+                           mtime=0), "failed", "no_signal"),
 }  # fmt: skip
 """Case id → content, outcome, reason ("" with ``failed``: any of the contract's)."""
 
