@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from core.cli.main import _guarded
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
+
+# The same examples every time, and no clock: a machine under load must not fail a test.
+settings.register_profile("casemill", deadline=None, derandomize=True)
+settings.load_profile("casemill")
 
 
 @pytest.fixture(scope="session")

@@ -219,4 +219,4 @@ def test_three_hours_are_read_in_seconds() -> None:
     seconds = time.perf_counter() - began
     sys.stdout.write(f"{seconds:.2f} s for {recording.loss.packets} in {recording.loss.bytes_out:,} bytes\n")
     assert recording.loss.records_read == 10_800 * 29 + 1
-    assert seconds < 3
+    assert seconds < 10
