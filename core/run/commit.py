@@ -14,11 +14,6 @@ from core.run.shard import OpenShard
 from core.store import Store
 
 
-def is_committed(store: Store, layout: RunLayout, shard: str) -> bool:
-    """Whether the shard's commit record is there."""
-    return store.head(layout.commit(shard)) is not None
-
-
 def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | None:
     """The shard's commit record, or None where it is not committed.
 
