@@ -9,6 +9,7 @@ from batch_image.log import log
 from batch_image.settings import Settings
 from core.code_version import code_version
 from core.errors import EXIT_DONE, BadRequestError
+from core.run.case_cache import CacheUse, open_cache
 from core.run.local import WorkloadFactory
 from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import open_source
@@ -47,6 +48,8 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
         return EXIT_DONE
     workload = build_workload(plan.request.workload, plan.request.configuration)
     source = open_source(plan.request.source)
+    cache = open_cache(CacheUse(settings.grid_cache) if settings.grid_cache else None)
+    remark = ""
     for partition in partitions:
         worker = PartitionWorker(
             store,
@@ -58,8 +61,12 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
             place=place,
             heartbeat_seconds=settings.heartbeat_seconds,
             on_shard=_log_shard,
+            cache=cache,
         )
         report = worker.run()
+        if report.remark != remark:
+            log("remark", partition=partition, message=report.remark)
+            remark = report.remark
         if report.why != "finished":
             log("stopped", partition=partition, why=report.why, shards=report.committed, cases=report.cases)
             return stop_exit_code(report.why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +17,15 @@ def code_version() -> str:
     The digest is in the run's id: changed code starts a new run and never resumes the shards of another code.
     """
     root = Path(__file__).parent
+    return f"{__version__}+{digest_of_code(root, (root,))[:12]}"
+
+
+def digest_of_code(root: Path, folders: Iterable[Path], without: Iterable[Path] = ()) -> str:
+    """SHA-256, in hex, over names below ``root`` and contents of the Python and TOML files in some of its folders."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.suffix in (".py", ".toml"):
+    excluded = tuple(without)
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        if path.suffix in (".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
             digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
+    return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,4 +137,59 @@ class Workload(Protocol):
 
     def card(self) -> str:
         """The workload's part of ``dataset_card.md``, Markdown."""
+        ...
+
+
+class Extract(Protocol):
+    """What a workload took from a case's objects: all that its examples need of them, and much smaller."""
+
+    def to_bytes(self) -> bytes:
+        """The form in which it is kept; reading that gives the same, to the bit."""
+        ...
+
+
+Extracted = TypeVar("Extracted", bound=Extract)
+
+
+@runtime_checkable
+class ExtractingWorkload(Workload, Protocol[Extracted]):
+    """A workload that works a case in two steps, the first of which can be kept for other runs.
+
+    A workload is free to be no more than a :class:`Workload`. For one of this kind,
+    ``process(case, source)`` gives what ``examples(case, extract(case, source))`` gives.
+    """
+
+    def extract_depends_on(self, case: Case) -> Json:
+        """Everything that :meth:`extract` depends on beside the case's object: settings, code, attributes of the case.
+
+        What is left out must make no difference to the extract: it is kept under a digest of this and of the object's
+        name and version, and is used again wherever these are the same.
+        """
+        ...
+
+    def extract(self, case: Case, source: Source) -> Extracted:
+        """The first step: from the case's object to its extract.
+
+        What the object's content decides for good, such as that it is damaged, stands in the extract. What is raised
+        is never kept.
+
+        Raises
+        ------
+        ContentError
+            What may change without the object, such as that it is gone; its code is the case's reason.
+        """
+        ...
+
+    def read_extract(self, data: bytes) -> Extracted:
+        """The inverse of :meth:`Extract.to_bytes`. Sizes in the data are not trusted.
+
+        Raises
+        ------
+        ValueError
+            These bytes are no extract of this workload.
+        """
+        ...
+
+    def examples(self, case: Case, extract: Extracted) -> CaseResult:
+        """The second step."""
         ...

@@ -34,6 +34,7 @@ def rehearse(
     memory_limit_mb: Annotated[
         float | None, typer.Option(min=1.0, help="Most MB a worker may need; this machine's share if not given.")
     ] = None,
+    grid_cache: options.GridCache = None,
     json: options.JsonOutput = False,
 ) -> int:
     """Run a sample of the cases, kill and resume it, verify it, and project the whole run: go or no-go.
@@ -51,6 +52,8 @@ def rehearse(
 
     # What a killed process group leaves behind is cleaned up; that this is remarked on helps nobody.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+    # Filled and not used: with the sample's grids at hand, the projection would be that of another run.
+    cache = options.cache_of(grid_cache, recall=False)
     plan, built = options.plan_of(asked)
     count = workers or processors()
     machine = machine_memory_bytes()
@@ -59,7 +62,7 @@ def rehearse(
     )
     limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=asked.success_threshold)
     scale = RehearsalScale(workers=count, array=array, price_per_hour=price_per_hour)
-    request = RehearsalRequest(plan, built, build_workload, scale, limits, share, seed)
+    request = RehearsalRequest(plan, built, build_workload, scale, limits, share, seed, cache)
     store = open_store(out, create=True)
     result = perform(store, request, note)
     if json:

@@ -18,6 +18,7 @@ def run(
     asked: options.Asked,
     out: options.Out,
     workers: options.Workers = None,
+    grid_cache: options.GridCache = None,
     json: options.JsonOutput = False,
 ) -> int:
     """Make a verified data set from a cohort.
@@ -32,13 +33,16 @@ def run(
     from core.store import open_store
     from core.workloads.registry import build_workload
 
+    cache = options.cache_of(grid_cache)
     plan, built = options.plan_of(asked)
     store = open_store(out, create=True)
     for remark in plan.request.notes:
         note(f"note: {remark}")
     remind_of_rehearsal(store, plan)
     with show_progress(plan.request.run_id) as on_progress:
-        result = execute(store, plan, built, build_workload, workers or processors(), on_progress)
+        result = execute(store, plan, built, build_workload, workers or processors(), on_progress, cache)
+    for remark in result.remarks:
+        note(f"note: {remark}")
     if json:
         print_json(run_summary(store.uri, result))
     else:
@@ -65,6 +69,8 @@ def run_summary(output: str, result: RunResult) -> dict[str, Any]:
         "checks": [check.model_dump(mode="json") for check in result.verification.checks],
         "seconds": round(result.seconds, 3),
         "resumed_shards": result.resumed_shards,
+        "recalled_cases": result.recalled,
+        "remarks": list(result.remarks),
     }
 
 
@@ -90,5 +96,6 @@ def run_lines(output: str, result: RunResult) -> list[str]:
         *failed,
         place,
         f"run       {output}/runs/{request.run_id} · {result.seconds:.1f} s"
-        + (f" · {result.resumed_shards} shards were there already" if result.resumed_shards else ""),
+        + (f" · {result.resumed_shards} shards were there already" if result.resumed_shards else "")
+        + (f" · {result.recalled} cases from the grid cache" if result.recalled else ""),
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
+    from core.run.case_cache import CacheUse
     from core.run.models import Thresholds
     from core.run.plan import Plan
     from core.workload import Workload
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 Out = Annotated[str, typer.Option(help="Where to write: OUT/runs/RUN_ID and OUT/datasets/NAME.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")]
 Profile = Annotated[str, typer.Option(help="Device profile: auto, vitaldb, draeger, intellivue, or a .toml file.")]
+GridCache = Annotated[
+    str | None,
+    typer.Option(help="Folder or s3:// location that keeps the cases' 1 Hz grids for later runs with other windows."),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -116,6 +121,20 @@ def plan_of(asked: Asked) -> tuple[Plan, Workload]:
     clinical = None if asked.clinical is None else _absolute(asked.clinical)
     selection = {"cases": asked.cases, "clinical": clinical, "where": asked.where}
     return make_plan(workload, open_source(asked.source), selection, options), workload
+
+
+def cache_of(location: str | None, *, recall: bool = True) -> CacheUse | None:
+    """The cache of cases, made where it is a folder that does not exist yet.
+
+    Raises
+    ------
+    BadRequestError
+        A location that cannot be one.
+    """
+    from core.run.case_cache import CacheUse
+    from core.store import open_store
+
+    return None if location is None else CacheUse(open_store(location, create=True).uri, recall)
 
 
 def _settings(asked: Asked) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from core.errors import EXIT_RETRY, BugError, TransientError
+from core.run.case_cache import CacheUse, CaseCache, open_cache
 from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import StoreSource, open_source
 from core.run.stop import ASK_AGAIN_SIGNAL, GRACE_SECONDS, InterruptedRunError, StopRequest, raise_on_sigterm
@@ -38,6 +39,7 @@ class LocalJob:
     output: str
     run_id: str
     build_workload: WorkloadFactory
+    cache: CacheUse | None = None
 
 
 def run_locally(
@@ -137,14 +139,14 @@ def _follow_the_parent() -> None:
 def _work(job: LocalJob, partition: int) -> PartitionReport:
     if _STOP.reason:
         return PartitionReport(partition, _STOP.reason, 0, 0)
-    store, plan, workload, source = _context(job)
-    return PartitionWorker(store, plan.part(partition), workload, source, partition, stop=_STOP).run()
+    store, plan, workload, source, cache = _context(job)
+    return PartitionWorker(store, plan.part(partition), workload, source, partition, stop=_STOP, cache=cache).run()
 
 
 @cache
-def _context(job: LocalJob) -> tuple[Store, StoredPlan, Workload, StoreSource | None]:
+def _context(job: LocalJob) -> tuple[Store, StoredPlan, Workload, StoreSource | None, CaseCache | None]:
     store = open_store(job.output)
     plan = open_plan(store, job.run_id)
     request = plan.request
     workload = job.build_workload(request.workload, request.configuration)
-    return store, plan, workload, open_source(request.source)
+    return store, plan, workload, open_source(request.source), open_cache(job.cache)

@@ -102,7 +102,8 @@ class CaseEntry(Document):
 
 
 class Worker(Document):
-    """Who made a shard: nothing here is content. ``case_seconds`` are those of the cases that this attempt worked."""
+    """Who made a shard: nothing here is content. ``case_seconds`` are those of the cases that this attempt worked;
+    ``recalled`` counts those of them whose extract came from the case cache, so that their objects were not read."""
 
     partition: int
     attempt: int
@@ -111,6 +112,7 @@ class Worker(Document):
     capacity: str | None = None
     seconds: float
     bytes_in: int
+    recalled: int = 0
     case_seconds: dict[str, float] = {}
 
 
@@ -246,7 +248,8 @@ class Heartbeat(Document):
 
 
 class Attempt(Document):
-    """``attempts/<partition>/<k>.json``: one line of life. ``cases`` of the partition, ``restored`` by others."""
+    """``attempts/<partition>/<k>.json``: one line of life. ``cases`` of the partition, ``restored`` by others,
+    ``recalled`` from the case cache. ``remark``: what somebody should know though nothing failed."""
 
     partition: int
     attempt: int
@@ -258,4 +261,6 @@ class Attempt(Document):
     restored: int = 0
     records_restored: int = 0
     shards: int
+    recalled: int = 0
+    remark: str = ""
     storage_repeats: int = 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.run.case_cache import CacheUse
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.local import LocalJob, WorkloadFactory, run_locally
 from core.run.models import Manifest, Verification
@@ -13,6 +14,7 @@ from core.run.plan import Plan
 from core.run.plan_store import read_plan, write_plan
 from core.run.progress import Progress, ProgressReader, progress_text
 from core.run.publish import publish
+from core.run.worker import PartitionReport
 from core.store import Store
 from core.workload import Workload
 
@@ -21,13 +23,16 @@ PROGRESS_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run: ``verification.passed`` decides; ``seconds`` are those of this start."""
+    """What came of a run: ``verification.passed`` decides. ``seconds`` and ``recalled``, the cases that came from the
+    case cache, are those of this start; ``remarks`` are what its workers had to say though nothing failed."""
 
     plan: Plan
     verification: Verification
     manifest: Manifest
     seconds: float
     resumed_shards: int
+    recalled: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def execute(
@@ -37,8 +42,11 @@ def execute(
     build_workload: WorkloadFactory,
     workers: int,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    cache: CacheUse | None = None,
 ) -> RunResult:
     """Write the plan (or take up the one that is there), work, verify, publish.
+
+    ``cache`` saves time where it holds what a workload extracts from the cases; it changes nothing else.
 
     Raises
     ------
@@ -58,10 +66,11 @@ def execute(
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
     reader = ProgressReader(store, plan.request.run_id, plan.shards, started=time.time())
     report = _Reporter(reader, on_progress)
+    reports: list[PartitionReport] = []
     if holes:
-        job = LocalJob(store.uri, plan.request.run_id, build_workload)
+        job = LocalJob(store.uri, plan.request.run_id, build_workload, cache)
         try:
-            run_locally(job, holes, workers, report.poll)
+            reports = run_locally(job, holes, workers, report.poll)
         finally:
             report.write()
     publication = publish(store, plan, workload, workers)
@@ -71,6 +80,8 @@ def execute(
         manifest=publication.manifest,
         seconds=time.monotonic() - started,
         resumed_shards=len(committed),
+        recalled=sum(report.recalled for report in reports),
+        remarks=tuple(dict.fromkeys(report.remark for report in reports if report.remark)),
     )
 
 

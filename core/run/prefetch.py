@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,13 +24,19 @@ JOIN_SECONDS = 5.0
 
 @contextmanager
 def read_ahead(
-    source: StoreSource | None, keys: Sequence[str], buffer_bytes: int = BUFFER_BYTES
+    source: StoreSource | None,
+    keys: Sequence[str],
+    buffer_bytes: int = BUFFER_BYTES,
+    needed: Callable[[int], bool] = lambda position: True,
 ) -> Iterator[StoreSource | None]:
-    """The source, with the objects at ``keys`` downloaded ahead in that order; a local one is handed back as it is."""
+    """The source, with the objects at ``keys`` downloaded ahead in that order; a local one is handed back as it is.
+
+    ``needed`` is asked before each download, by the place in ``keys``, and may take its time.
+    """
     if source is None or not source.is_remote or not keys:
         yield source
         return
-    prefetch = Prefetch(source, keys, buffer_bytes)
+    prefetch = Prefetch(source, keys, buffer_bytes, needed)
     try:
         yield prefetch
     finally:
@@ -39,22 +45,34 @@ def read_ahead(
 
 @dataclass(frozen=True)
 class _Piece:
-    """A piece of the object at ``position``; None as data is its end, and ``error`` what ended it."""
+    """A piece of the object at ``position``; None as data is its end, and ``error`` what ended it.
+
+    ``skipped``: it was not downloaded at all.
+    """
 
     position: int
     data: bytes | None = None
     error: Exception | None = None
+    skipped: bool = False
 
 
 class Prefetch(StoreSource):
     """A source whose objects at ``keys`` are read ahead. To be read from one thread, and closed.
 
     An object that is skipped, or left before its end, is dropped when a later one is read; one that was not announced
-    or is read out of order comes straight from the source. Larger objects than the bound stream through it.
+    or is read out of order comes straight from the source, and so does one that was not
+    ``needed``. Larger objects than the bound stream through it.
     """
 
-    def __init__(self, source: StoreSource, keys: Sequence[str], buffer_bytes: int = BUFFER_BYTES) -> None:
+    def __init__(
+        self,
+        source: StoreSource,
+        keys: Sequence[str],
+        buffer_bytes: int = BUFFER_BYTES,
+        needed: Callable[[int], bool] = lambda position: True,
+    ) -> None:
         super().__init__(source._store)
+        self._needed = needed
         self._source = source
         self._keys = tuple(keys)
         self._bound = buffer_bytes
@@ -88,6 +106,8 @@ class Prefetch(StoreSource):
         self._want(position + 1)
         if piece.error is not None:
             raise piece.error
+        if piece.skipped:
+            yield from self._source.read(key, piece_bytes)
 
     def _want(self, position: int) -> None:
         """Drop what belongs to objects before this one, and let their download end."""
@@ -112,13 +132,15 @@ class Prefetch(StoreSource):
     def _download_all(self) -> None:
         for position, key in enumerate(self._keys):
             error: Exception | None = None
+            skipped = False
             try:
-                for data in self._source.download(key, self._closed):
+                skipped = not self._needed(position)
+                for data in () if skipped else self._source.download(key, self._closed):
                     if not self._put(_Piece(position, data)):
                         break
             except Exception as caught:  # noqa: BLE001  it is raised where the case reads
                 error = caught
-            self._put(_Piece(position, error=error))
+            self._put(_Piece(position, error=error, skipped=skipped))
             if self._closed.is_set():
                 return
 

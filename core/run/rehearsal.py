@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from core.errors import BadRequestError
 from core.run.assemble import read_commits
+from core.run.case_cache import CacheUse
 from core.run.disturb import kill_in_the_middle
 from core.run.local import WorkloadFactory
 from core.run.models import CommitRecord, RunRequest
@@ -47,7 +48,7 @@ KILL_TRIES = 3
 
 @dataclass(frozen=True)
 class RehearsalRequest:
-    """The full run's plan, and how it is rehearsed."""
+    """The full run's plan, and how it is rehearsed; ``cache`` is filled by the undisturbed run of the sample."""
 
     plan: Plan
     workload: Workload
@@ -56,6 +57,7 @@ class RehearsalRequest:
     limits: RehearsalLimits
     share: float = 0.1
     seed: int = 0
+    cache: CacheUse | None = None
 
 
 def rehearse(store: Store, asked: RehearsalRequest, say: Callable[[str], None] = lambda text: None) -> Rehearsal:
@@ -176,7 +178,7 @@ class _Watch:
 def _run_undisturbed(place: Store, asked: RehearsalRequest, strata: tuple[Stratum, ...]) -> _Undisturbed:
     plan = _sample_plan(asked, strata, "undisturbed")
     watch = _Watch()
-    result = execute(place, plan, asked.workload, asked.build_workload, asked.scale.workers, watch)
+    result = execute(place, plan, asked.workload, asked.build_workload, asked.scale.workers, watch, asked.cache)
     return _Undisturbed(result, read_commits(place, plan), read_progress(place, plan), watch.last)
 
 

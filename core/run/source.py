@@ -41,6 +41,10 @@ class StoreSource:
             self.bytes_read += len(piece)
             yield piece
 
+    def fingerprint(self, key: str, stop: threading.Event | None = None) -> str | None:
+        """What tells this content of an object from another; see :meth:`core.store.Store.fingerprint`."""
+        return self._store.fingerprint(key, stop)
+
     def download(self, key: str, stop: threading.Event) -> Iterator[bytes]:
         """The object in pieces, not counted; ``stop`` ends waiting for a storage that fails."""
         return self._store.stream(key, DEFAULT_PIECE_BYTES, stop)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from core.errors import CasemillError, ContentError, TransientError
-from core.faults import classify
+from core.errors import TransientError
 from core.run.attempts import begin_attempt
+from core.run.case_cache import CaseCache
+from core.run.case_reader import CaseReader, open_reader
 from core.run.commit import commit_shard, read_commit
 from core.run.layout import RunLayout
 from core.run.limits import is_too_large, too_large
 from core.run.memory import peak_memory_bytes
 from core.run.models import Attempt, Heartbeat, PlannedShard, Worker
 from core.run.plan import Plan, PlannedCase
-from core.run.prefetch import read_ahead
 from core.run.segment import read_segments, write_segment
 from core.run.shard import FinishedCase, OpenShard
 from core.run.source import StoreSource
 from core.run.stop import AbandonedCaseError, StopRequest
 from core.run.tally import Tally
 from core.store import Store
-from core.workload import Case, CaseResult, Outcome, Workload
+from core.workload import Case, Outcome, Workload
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,17 @@ class Place:
 
 @dataclass(frozen=True)
 class PartitionReport:
-    """How a partition's attempt ended; ``why`` as in the attempt record."""
+    """How a partition's attempt ended; ``why`` as in the attempt record.
+
+    ``recalled`` cases came from the cache. ``remark`` is what somebody should know though nothing failed.
+    """
 
     partition: int
     why: str
     committed: int
     cases: int
+    recalled: int = 0
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class PartitionWorker:
     place: Place = field(default_factory=Place)
     heartbeat_seconds: float = 1.0
     on_shard: Callable[[ShardReport], None] = lambda report: None
+    cache: CaseCache | None = None
 
     def __post_init__(self) -> None:
         self._layout = RunLayout(self.plan.request.run_id)
@@ -92,6 +95,7 @@ class PartitionWorker:
         self._bytes_before = self.source.bytes_read if self.source else 0
         self._repeats_before = self._all_repeats()
         self._committed = 0
+        self._recalled = 0
         self._last_heartbeat = float("-inf")
 
     def run(self) -> PartitionReport:
@@ -134,7 +138,7 @@ class PartitionWorker:
         unsaved: list[FinishedCase] = []
         saved_at = self.clock.elapsed()
         left = cases[len(shard.entries) :]
-        with read_ahead(self.source, self._keys(left)) as source:
+        with open_reader(self.workload, self.source, self.cache, self._read_cases(left)) as reader:
             for entry in left:
                 due = self.clock.elapsed() - saved_at >= self.plan.request.checkpoint_seconds
                 if due or self.stop.reason:
@@ -143,36 +147,39 @@ class PartitionWorker:
                 if self.stop.reason:
                     return False
                 try:
-                    unsaved.append(self._work_case(entry, shard, case_seconds, source))
+                    unsaved.append(self._work_case(entry, shard, case_seconds, reader))
                 except AbandonedCaseError:
                     self._save(planned, shard, unsaved)
                     return False
         seconds = self.clock.elapsed() - started
-        made_by = self._made_by(seconds, self._bytes_in() - bytes_before, case_seconds)
+        made_by = self._made_by(seconds, self._bytes_in() - bytes_before, case_seconds, reader.recalled)
         new = commit_shard(self.store, self.plan.request, planned, shard, made_by)
         self._committed += new
         self.on_shard(ShardReport(planned.shard, new, len(shard.entries), shard.records, round(seconds, 3)))
         self._beat("working")
         return True
 
-    def _keys(self, entries: Sequence[PlannedCase]) -> list[str]:
-        """The objects that will be read, in order."""
+    def _read_cases(self, entries: Sequence[PlannedCase]) -> list[Case]:
+        """The cases whose objects will be read, in order."""
         largest = self.plan.request.largest_case_bytes
-        return [entry.case.key for entry in entries if entry.case.key and not is_too_large(entry.case, largest)]
+        return [entry.case for entry in entries if entry.case.key and not is_too_large(entry.case, largest)]
 
     def _save(self, planned: PlannedShard, shard: OpenShard, unsaved: list[FinishedCase]) -> None:
         if unsaved:
             write_segment(self.store, self._layout, planned.shard, len(shard.entries) - len(unsaved), unsaved)
 
     def _work_case(
-        self, entry: PlannedCase, shard: OpenShard, case_seconds: dict[str, float], source: StoreSource | None
+        self, entry: PlannedCase, shard: OpenShard, case_seconds: dict[str, float], reader: CaseReader
     ) -> FinishedCase:
         started = self.clock.elapsed()
         if is_too_large(entry.case, self.plan.request.largest_case_bytes):
             result = too_large(entry.case, self.plan.request.largest_case_bytes)
         else:
+            # All that may be stored in here is an entry of the cache, and half an entry is none.
             with self.stop.case_in_hand():
-                result = process_case(self.workload, entry.case, source)
+                before = reader.recalled
+                result = reader.process(entry.case)
+            self._recalled += reader.recalled - before
         finished = shard.finish(entry, result, self.workload.schema)
         seconds = self.clock.elapsed() - started
         case_seconds[entry.case.id] = round(seconds, 4)
@@ -186,7 +193,7 @@ class PartitionWorker:
     def _all_repeats(self) -> int:
         return self.store.repeats + (self.source.repeats if self.source else 0)
 
-    def _made_by(self, seconds: float, bytes_in: int, case_seconds: dict[str, float]) -> Worker:
+    def _made_by(self, seconds: float, bytes_in: int, case_seconds: dict[str, float], recalled: int) -> Worker:
         return Worker(
             partition=self.partition,
             attempt=self._attempt,
@@ -195,6 +202,7 @@ class PartitionWorker:
             capacity=self.place.capacity,
             seconds=round(seconds, 3),
             bytes_in=bytes_in,
+            recalled=recalled,
             case_seconds=case_seconds,
         )
 
@@ -227,7 +235,10 @@ class PartitionWorker:
     def _end(self, why: str) -> PartitionReport:
         self._beat("finished" if why == "finished" else "stopped")
         self._write_attempt(why, "")
-        return PartitionReport(self.partition, why, self._committed, self._tally.cases)
+        return PartitionReport(self.partition, why, self._committed, self._tally.cases, self._recalled, self._remark())
+
+    def _remark(self) -> str:
+        return self.cache.trouble if self.cache else ""
 
     def _write_attempt(self, why: str, detail: str) -> None:
         attempt = Attempt(
@@ -241,32 +252,8 @@ class PartitionWorker:
             restored=self._tally.cases_restored,
             records_restored=self._tally.records_restored,
             shards=self._committed,
+            recalled=self._recalled,
+            remark=self._remark()[:500],
             storage_repeats=self._all_repeats() - self._repeats_before,
         )
         self.store.put_if_absent(self._layout.attempt(self.partition, self._attempt), attempt.to_bytes())
-
-
-def process_case(workload: Workload, case: Case, source: StoreSource | None) -> CaseResult:
-    """The workload's result. One case never stops a run: a :class:`ContentError` that the workload lets through
-    becomes ``failed`` with its code, and what it breaks on ``failed(internal)``.
-
-    Raises
-    ------
-    CasemillError
-        What else the workload or the store raises on purpose.
-    TransientError
-        ``machine``, ``disk_full``: no memory, no disk (:mod:`core.faults`).
-    """
-    try:
-        return workload.process(case, source)
-    except ContentError as error:
-        return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}".removeprefix(": "))
-    except CasemillError:
-        raise
-    except (MemoryError, OSError) as error:
-        raise classify(error, f"case {case.id}").error from error
-    except Exception as error:  # noqa: BLE001  whatever a recording breaks must not stop the run
-        # The message may quote the recording, so only the kind and the place go into the record.
-        place = traceback.extract_tb(sys.exc_info()[2])[-1]
-        detail = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-        return CaseResult(Outcome.FAILED, reason="internal", detail=detail)

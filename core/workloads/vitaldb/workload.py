@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.errors import BadRequestError, ContentError
-from core.recording.model import Recording
 from core.recording.read import read_recording
 from core.schema import Field, Kind, Role, Schema
 from core.workload import Case, CaseResult, Cohort, Columns, Outcome, Source
@@ -18,12 +17,13 @@ from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
 from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, TARGET_NAMES
-from core.workloads.vitaldb.grid import impute, normalise
+from core.workloads.vitaldb.grid import Floats, impute, normalise
+from core.workloads.vitaldb.grid_cache import GridExtract, extract_depends_on, read_extract
 from core.workloads.vitaldb.metadata import describe
 from core.workloads.vitaldb.patient import STATIC_NAMES, Patient, patient_of
 from core.workloads.vitaldb.profiles import choose_profile
 from core.workloads.vitaldb.quality import case_figures, case_histograms, loss_figures
-from core.workloads.vitaldb.signals import Signals, extract_signals
+from core.workloads.vitaldb.signals import extract_signals
 from core.workloads.vitaldb.windows import count_windows, cut_windows, observed_share, start_seconds, targets
 
 Json = dict[str, Any]
@@ -53,17 +53,72 @@ class VitaldbWorkload:
         return select_cohort(source, checked, self._configuration)
 
     def process(self, case: Case, source: Source | None) -> CaseResult:
-        row = case.attributes.get("row")
-        patient = Patient() if row is None else patient_of(row)
+        try:
+            return self.examples(case, self.extract(case, source))
+        except ContentError as error:
+            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error))
+
+    def extract_depends_on(self, case: Case) -> Json:
+        return extract_depends_on(self._configuration, _patient(case))
+
+    def extract(self, case: Case, source: Source | None) -> GridExtract:
+        """The grid of a case's recording; one that cannot be used is told by the extract's ``reason``.
+
+        Raises
+        ------
+        ContentError
+            ``not_found``: there is no recording, which may change.
+        """
         if case.key is None or source is None:
-            return CaseResult(Outcome.FAILED, reason="not_found", detail="no recording in the source")
+            raise ContentError("not_found", "no recording in the source")
         try:
             recording = read_recording(case.key, source.read(case.key), self._wanted)
         except FileNotFoundError:
-            return CaseResult(Outcome.FAILED, reason="not_found", detail="gone since planning")
+            raise ContentError("not_found", "gone since planning") from None
         except ContentError as error:
-            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error))
-        return self._examples(case, recording, patient, ("static_imputed",) if row is None else ())
+            return GridExtract(error.code, _detail(error))
+        flags = ("truncated",) if recording.loss.truncated else ()
+        profile = choose_profile(self._configuration.profiles, recording.tracks)
+        patient = _patient(case)
+        try:
+            signals = extract_signals(recording, profile, patient, self._configuration.concentrations)
+        except ContentError as error:
+            return GridExtract(error.code, _detail(error), flags, figures={"loss": loss_figures(recording.loss)})
+        return GridExtract(
+            flags=flags,
+            signal_groups=signals.signal_groups,
+            figures=case_figures(profile.name, patient, signals, 0, recording.loss),
+            histograms=case_histograms(signals),
+            grid=signals.grid,
+        )
+
+    def read_extract(self, data: bytes) -> GridExtract:
+        return read_extract(data)
+
+    def examples(self, case: Case, extract: GridExtract) -> CaseResult:
+        if not extract.figures:
+            return CaseResult(Outcome.FAILED, reason=extract.reason, detail=extract.detail)
+        flags = (*(("static_imputed",) if case.attributes.get("row") is None else ()), *extract.flags)
+        figures = extract.figures
+        if extract.reason:
+            return CaseResult(
+                Outcome.FAILED, reason=extract.reason, detail=extract.detail, flags=flags, figures=figures
+            )
+        patient = _patient(case)
+        usable = extract.signal_groups >= NEEDED_SIGNALS
+        count = count_windows(len(extract.grid), self._configuration) if usable else 0
+        figures = {**figures, "windows": count, "static_imputed": list(patient.imputed)}
+        if not usable:
+            detail = f"{extract.signal_groups} of heart rate, saturation and blood pressure have a valid sample"
+            return CaseResult(Outcome.FAILED, reason="no_signal", detail=detail, flags=flags, figures=figures)
+        return CaseResult(
+            outcome=Outcome.DONE if count else Outcome.EMPTY,
+            windows=count,
+            columns=self._columns(case, extract.grid, patient, count) if count else {},
+            flags=flags,
+            figures=figures,
+            histograms=extract.histograms,
+        )
 
     def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
         return describe(self._configuration, figures, histograms)
@@ -71,38 +126,14 @@ class VitaldbWorkload:
     def card(self) -> str:
         return card_section(self._configuration)
 
-    def _examples(self, case: Case, recording: Recording, patient: Patient, flags: tuple[str, ...]) -> CaseResult:
-        if recording.loss.truncated:
-            flags = (*flags, "truncated")
-        profile = choose_profile(self._configuration.profiles, recording.tracks)
-        try:
-            signals = extract_signals(recording, profile, patient, self._configuration.concentrations)
-        except ContentError as error:
-            figures = {"loss": loss_figures(recording.loss)}
-            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error), flags=flags, figures=figures)
-        count = count_windows(signals.seconds, self._configuration)
-        usable = signals.signal_groups >= NEEDED_SIGNALS
-        figures = case_figures(profile.name, patient, signals, count if usable else 0, recording.loss)
-        if not usable:
-            detail = f"{signals.signal_groups} of heart rate, saturation and blood pressure have a valid sample"
-            return CaseResult(Outcome.FAILED, reason="no_signal", detail=detail, flags=flags, figures=figures)
-        return CaseResult(
-            outcome=Outcome.DONE if count else Outcome.EMPTY,
-            windows=count,
-            columns=self._columns(case, signals, patient, count) if count else {},
-            flags=flags,
-            figures=figures,
-            histograms=case_histograms(signals),
-        )
-
-    def _columns(self, case: Case, signals: Signals, patient: Patient, count: int) -> Columns:
+    def _columns(self, case: Case, clinical: Floats, patient: Patient, count: int) -> Columns:
         configuration = self._configuration
-        grid = np.empty(signals.grid.shape, np.float32)
+        grid = np.empty(clinical.shape, np.float32)
         for column, feature in enumerate(FEATURES):
-            grid[:, column] = normalise(impute(signals.grid[:, column], feature), feature)
+            grid[:, column] = normalise(impute(clinical[:, column], feature), feature)
         return {
             "case_id": np.full((count, 1), case.number, np.int64),
-            "observed": observed_share(~np.isnan(signals.grid), count, configuration),
+            "observed": observed_share(~np.isnan(clinical), count, configuration),
             "start_s": start_seconds(count, configuration)[:, None],
             "static": np.broadcast_to(patient.features(), (count, len(STATIC_NAMES))),
             "subject_id": np.full((count, 1), case.group_number, np.int64),
@@ -138,6 +169,11 @@ def example_schema(configuration: Configuration) -> Schema:
 
 def _floats(name: str, shape: tuple[int, ...], role: Role, minimum: float, labels: tuple[str, ...]) -> Field:
     return Field(name=name, kind=Kind.FLOAT, shape=shape, role=role, minimum=minimum, maximum=1.0, labels=labels)
+
+
+def _patient(case: Case) -> Patient:
+    row = case.attributes.get("row")
+    return Patient() if row is None else patient_of(row)
 
 
 def _detail(error: ContentError) -> str:
