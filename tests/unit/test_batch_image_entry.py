@@ -20,9 +20,12 @@ from core.run.layout import RunLayout
 from core.run.models import RoundPlan
 from core.run.plan import Plan, PlanOptions, make_plan
 from core.run.plan_store import write_plan
+from core.run.source import open_source
 from core.run.stop import StopRequest
 from core.store import Store, open_store
+from core.workloads.registry import build_workload
 from tests.metadata_service import metadata_service
+from tests.tiny_recordings import SHORT_WINDOWS, write_cohort
 from tests.toy_workload import ToyWorkload, build_toy
 
 NEEDED = {"CASEMILL_OUTPUT": "s3://bucket/out", "CASEMILL_RUN": "toy-1"}
@@ -58,13 +61,35 @@ def test_every_variable() -> None:
             **NEEDED, "CASEMILL_ROUND": "2", "CASEMILL_HEARTBEAT_SECONDS": "0.5", "AWS_BATCH_JOB_ARRAY_INDEX": "7",
             "AWS_BATCH_JOB_ATTEMPT": "3", "AWS_BATCH_CE_NAME": "arn:…/Casemill-OnDemand", "SM_HOSTS": '["a", "b"]',
             "SM_CURRENT_HOST": "b", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254]/",
-            "AWS_EC2_METADATA_DISABLED": "TRUE", "PATH": "/bin",
+            "AWS_EC2_METADATA_DISABLED": "TRUE", "PATH": "/bin", "CASEMILL_GRID_CACHE": "s3://bucket/grids",
         }
     )  # fmt: skip
+    assert settings.grid_cache == "s3://bucket/grids"
     assert (settings.round, settings.array_index, settings.batch_attempt) == (2, 7, 3)
     assert settings.hosts == ("a", "b")
     assert settings.metadata_endpoint == "http://[fd00:ec2::254]"
     assert settings.metadata_disabled
+
+
+def test_the_grid_cache_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cohort = write_cohort(tmp_path / "cohort", 4)
+    selection = {"cases": "all", "clinical": str(cohort.clinical), "where": None}
+    workload, source = build_workload("vitaldb", SHORT_WINDOWS), open_source(str(cohort.source))
+    plan = make_plan(workload, source, selection, PlanOptions(shard_cases=2))
+    (tmp_path / "file").write_text("")
+    recalled = []
+    for number, cache in enumerate(("", "grids", "grids", "file")):
+        store = open_store(tmp_path / f"out-{number}", create=True)
+        write_plan(store, plan)
+        for index in range(plan.shards.partitions):
+            more = {"CASEMILL_GRID_CACHE": str(tmp_path / cache)} if cache else {}
+            variables = surroundings(store, plan, AWS_BATCH_JOB_ARRAY_INDEX=str(index), **more)
+            assert work(read_settings(variables), StopRequest(), build_workload) == 0
+        recalled.append(sum(record.made_by.recalled for record in read_commits(store, plan)))
+        remarks = [line["message"] for line in events(capsys) if line["event"] == "remark"]
+        assert len(remarks) == (plan.shards.partitions if cache == "file" else 0)
+        assert all("bad_location" in remark for remark in remarks)
+    assert recalled == [0, 0, 4, 0]
 
 
 @pytest.mark.parametrize("name", [*NEEDED])

@@ -18,7 +18,15 @@ from core.errors import BadRequestError, BugError, ContentError, TransientError
 from core.examples.members import compress_member
 from core.run import case_cache
 from core.run.case_cache import (
-    MAGIC, CacheUse, CaseCache, Found, entry_digest, entry_key, open_cache, read_entry, write_entry,
+    MAGIC,
+    CacheUse,
+    CaseCache,
+    Found,
+    entry_digest,
+    entry_key,
+    open_cache,
+    read_entry,
+    write_entry,
 )  # fmt: skip
 from core.run.case_reader import CaseReader, open_reader
 from core.run.source import StoreSource
@@ -373,9 +381,13 @@ def test_a_bug_in_the_cache_stops_the_work(lab: Lab, monkeypatch: pytest.MonkeyP
 def test_leaving_early_lets_every_thread_end(lab: Lab) -> None:
     with open_reader(lab.workload, lab.open_source(), lab.cache, lab.cases) as reader:
         reader.process(lab.cases[0])
-    with pytest.raises(KeyboardInterrupt), open_reader(lab.workload, lab.open_source(), lab.cache, lab.cases) as reader:
-        reader.process(lab.cases[0])
-        raise KeyboardInterrupt
+
+    def interrupt(case: Case) -> None:
+        if case.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(interrupt)
 
 
 def test_the_digest_is_over_the_object_its_place_and_its_version(tmp_path: Path) -> None:
