@@ -12,7 +12,7 @@ from core import __version__
 
 @cache
 def code_version() -> str:
-    """``0.1.0+1a2b3c4d5e6f``: version and SHA-256 over the package's Python and TOML files.
+    """``0.1.0+1a2b3c4d5e6f``: version and SHA-256 over the package's Python, C and TOML files.
 
     The digest is in the run's id: changed code starts a new run and never resumes the shards of another code.
     """
@@ -21,11 +21,11 @@ def code_version() -> str:
 
 
 def digest_of_code(root: Path, folders: Iterable[Path], without: Iterable[Path] = ()) -> str:
-    """SHA-256, in hex, over names below ``root`` and contents of the Python and TOML files in some of its folders."""
+    """SHA-256, in hex, over names (below ``root``) and contents of the Python, C and TOML files in some folders."""
     digest = hashlib.sha256()
     excluded = tuple(without)
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        if path.suffix in (".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
+        if path.suffix in (".c", ".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
             digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

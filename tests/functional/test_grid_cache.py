@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import TransientError
 from core.run.assemble import read_commits
 from core.run.case_cache import CacheUse, open_cache
 from core.run.plan import checked_options, make_plan
@@ -21,7 +22,7 @@ from core.run.worker import PartitionWorker
 from core.store import open_store
 from core.workloads.registry import build_workload
 from core.workloads.vitaldb.demo.cohort import write_demo_cohort
-from core.workloads.vitaldb.demo.truth import read_truth
+from core.workloads.vitaldb.demo.truth import CaseTruth, read_truth
 from tests.s3_server import s3_server
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 
@@ -44,22 +45,16 @@ class Worked:
 class Bench:
     """A cohort, a cache, and runs of one partition in this process, each into a location of its own."""
 
-    def __init__(self, source: str, clinical: str, folder: Path, cache: str) -> None:
-        self.source, self.clinical, self.folder, self.cache = source, clinical, folder, cache
+    def __init__(self, source: str, clinical: str, folder: Path, cache: str, cases: str = "all") -> None:
+        self.source, self.clinical, self.folder, self.cache, self.cases = source, clinical, folder, cache, cases
         self.runs = 0
 
-    def run(
-        self,
-        settings: dict[str, Any] | None = None,
-        cache: str | None = "",
-        cases: str = "all",
-        recall: bool = True,
-    ) -> Worked:
+    def run(self, settings: dict[str, Any] | None = None, cache: str | None = "", recall: bool = True) -> Worked:
         """``cache`` is the bench's own where it is empty, and None for none."""
         self.runs += 1
         store = open_store(self.folder / f"out-{self.runs}", create=True)
         workload, source = build_workload("vitaldb", settings or {}), open_source(self.source)
-        selection = {"cases": cases, "clinical": self.clinical, "where": None}
+        selection = {"cases": self.cases, "clinical": self.clinical, "where": None}
         # One partition, so that it can be worked here.
         options = checked_options(data_set="d", shard_cases=7, success_threshold=0.0, partitions=1)
         plan = make_plan(workload, source, selection, options)
@@ -87,14 +82,16 @@ def entries(cache: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, int]:
-    """Four sound cases and one of each known fault, the missing ones asked for too; and how many there are."""
+    """A few cases of every kind of end that the known faults make, missing ones too; and how many are there."""
     folder = tmp_path_factory.mktemp("faulty")
     write_demo_cohort(folder, 4, 3, waveforms=False, faults=True)
-    truths = read_truth(folder / "ground_truth.json")
-    bench = Bench(str(folder / "vital_files"), str(folder / "clinical_data.csv"), folder, str(folder / "cache"))
-    run = bench.run
+    kinds: dict[Any, list[CaseTruth]] = {}
+    for truth in read_truth(folder / "ground_truth.json"):
+        kinds.setdefault((truth.outcome, truth.reason, tuple(truth.flags)), []).append(truth)
+    truths = [truth for kind in kinds.values() for truth in kind[:2]]
     cases = ",".join(truth.case_id for truth in truths)
-    bench.run = lambda *given, **more: run(*given, **{"cases": cases, **more})  # type: ignore[method-assign]
+    place = str(folder / "vital_files")
+    bench = Bench(place, str(folder / "clinical_data.csv"), folder, str(folder / "cache"), cases)
     return bench, sum(truth.reason != "not_found" for truth in truths)
 
 
@@ -119,13 +116,7 @@ def test_every_outcome_is_the_same_cold_warm_and_without(faulty: tuple[Bench, in
     assert flags == {"truncated", "static_imputed"}
 
 
-def test_other_windows_need_no_recording(faulty: tuple[Bench, int], tiny: Bench) -> None:
-    bench, present = faulty
-    bench.run(FEW_WINDOWS)
-    settings = {"window_s": 60, "step_s": 1200, "horizon_s": 0}
-    warm = bench.run(settings)
-    assert (warm.recalled, warm.bytes_in) == (present, 0)
-    assert warm.content == bench.run(settings, cache=None).content
+def test_other_windows_need_no_recording(tiny: Bench) -> None:
     tiny.run()
     for settings in ({"window_s": 60}, {"step_s": 7}, {"horizon_s": 0}, {"window_s": 600}):
         warm = tiny.run(settings)
@@ -251,18 +242,23 @@ def test_the_command_line_and_its_workers(command: Callable[..., Any], tmp_path:
     assert not (tmp_path / "three").exists()
 
 
-@pytest.mark.slow
-def test_a_rehearsal_fills_it_and_measures_without_it(command: Callable[..., Any], tiny: Bench, tmp_path: Path) -> None:
-    tiny.run(SHORT_WINDOWS)
-    entries(Path(tiny.cache))[0].unlink()
+def test_a_rehearsal_fills_it_and_measures_without_it(
+    command: Callable[..., Any], tiny: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[CacheUse] = []
+
+    def execute(*arguments: Any) -> None:
+        asked.append(arguments[-1])
+        raise TransientError("machine", "enough seen")
+
+    monkeypatch.setattr("core.run.rehearsal.execute", execute)
     cohort = TinyCohort(Path(tiny.source), Path(tiny.clinical))
-    answer = command(
-        "rehearse", *cohort.options(), "--out", tmp_path / "rehearsed", "--grid-cache", tiny.cache, "--workers", 1
-    )
-    assert answer.code in (0, 1), answer.err
-    attempts = sorted(tmp_path.glob("rehearsed/rehearsals/*/*/runs/*/attempts/*/*.json"))
-    assert len(attempts) >= 2
-    assert all('"recalled": 0' in path.read_text() for path in attempts)
+    answer = command("rehearse", *cohort.options(), "--out", tmp_path / "rehearsed", "--grid-cache", tiny.cache)
+    assert answer.code == 75, answer.err
+    assert asked == [CacheUse(tiny.cache, recall=False)]
+    for _ in range(2):
+        filled = tiny.run(SHORT_WINDOWS, recall=asked[0].recall)
+        assert (filled.recalled, len(entries(Path(tiny.cache)))) == (0, 6)
     assert tiny.run(SHORT_WINDOWS).recalled == 6
 
 
