@@ -17,8 +17,8 @@ from core.workload import Case, CaseResult, Cohort, Columns, Outcome, Source
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
-from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, TARGET_NAMES
-from core.workloads.vitaldb.grid import impute, normalise
+from core.workloads.vitaldb.features import FEATURE_NAMES, TARGET_NAMES
+from core.workloads.vitaldb.grid import normalised_grid
 from core.workloads.vitaldb.metadata import describe
 from core.workloads.vitaldb.patient import STATIC_NAMES, Patient, patient_of
 from core.workloads.vitaldb.profiles import choose_profile
@@ -97,9 +97,7 @@ class VitaldbWorkload:
 
     def _columns(self, case: Case, signals: Signals, patient: Patient, count: int) -> Columns:
         configuration = self._configuration
-        grid = np.empty(signals.grid.shape, np.float32)
-        for column, feature in enumerate(FEATURES):
-            grid[:, column] = normalise(impute(signals.grid[:, column], feature), feature)
+        grid = normalised_grid(signals.grid)
         return {
             "case_id": np.full((count, 1), case.number, np.int64),
             "observed": observed_share(~np.isnan(signals.grid), count, configuration),
