@@ -21,6 +21,9 @@ except ImportError:  # no build of isal for this processor
 _GZIP_FORMAT = 31
 _LARGEST_PIECE = 4 * 1024 * 1024
 
+Block = bytes | memoryview
+"""Content on its way into a member."""
+
 
 class Compression(str, Enum):
     """How the objects of a data set are compressed."""
@@ -34,7 +37,7 @@ class Compression(str, Enum):
         return ".tfrecord.gz" if self is Compression.GZIP else ".tfrecord"
 
 
-def compress_blocks(blocks: Iterable[bytes], level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
+def compress_blocks(blocks: Iterable[Block], level: int = 3, compression: Compression = Compression.GZIP) -> bytes:
     """One case's records as one gzip member without time stamp and name; empty where there are none.
 
     ``level`` runs from 1 (fast) to 3 (small). With ``Compression.NONE`` the data is its own member. The blocks are
@@ -48,7 +51,7 @@ def compress_blocks(blocks: Iterable[bytes], level: int = 3, compression: Compre
     pieces: list[bytes] = []
     empty = True
     for block in blocks:
-        empty = empty and not block
+        empty = empty and not len(block)
         pieces.append(packer.compress(block))
     return b"" if empty else b"".join((*pieces, packer.flush()))
 

@@ -140,7 +140,8 @@ def _clean(track: Track, feature: Feature, t0: float, dose: float, cleaned: Coun
 def _scaled(values: Floats, by_unit: list[float], unit_of: NDArray[np.int16]) -> Floats:
     """Each value times its unit's factor; mostly there is one for all, and mostly it is 1."""
     if len(set(by_unit)) != 1:
-        return values * np.array(by_unit)[unit_of]
+        factor: Floats = np.array(by_unit)[unit_of]
+        return values * factor
     return values if by_unit[0] == 1.0 else values * by_unit[0]
 
 
