@@ -61,8 +61,11 @@ def compress_member(data: bytes, level: int = 3, compression: Compression = Comp
     return compress_blocks((data,), level, compression)
 
 
-def decompress_members(pieces: Iterable[bytes], compression: Compression = Compression.GZIP) -> Iterator[bytes]:
-    """The content of joined members in order, in pieces of at most 4 MiB however well they were compressed.
+def decompress_members(
+    pieces: Iterable[bytes], compression: Compression = Compression.GZIP, largest: int = _LARGEST_PIECE
+) -> Iterator[bytes]:
+    """The content of joined members in order, in pieces of at most ``largest`` bytes (4 MiB) however well they were
+    compressed.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def decompress_members(pieces: Iterable[bytes], compression: Compression = Compr
         while rest:
             if unpacker is None:
                 unpacker = _zlib.decompressobj(_GZIP_FORMAT)
-            yield from _unpack(unpacker, rest)
+            yield from _unpack(unpacker, rest, largest)
             rest = unpacker.unused_data if unpacker.eof else b""
             if unpacker.eof:
                 unpacker = None
@@ -91,14 +94,14 @@ def decompress_member(data: bytes, compression: Compression = Compression.GZIP) 
     return b"".join(decompress_members((data,), compression))
 
 
-def _unpack(unpacker: Any, data: bytes) -> Iterator[bytes]:
+def _unpack(unpacker: Any, data: bytes, largest: int) -> Iterator[bytes]:
     """Everything that ``data`` gives. Output can be pending after the last input byte, hence the empty rounds."""
     try:
-        found = unpacker.decompress(data, _LARGEST_PIECE)
+        found = unpacker.decompress(data, largest)
         while found:
             yield found
             if unpacker.eof:
                 return
-            found = unpacker.decompress(unpacker.unconsumed_tail, _LARGEST_PIECE)
+            found = unpacker.decompress(unpacker.unconsumed_tail, largest)
     except _zlib.error as error:
         raise IntegrityError("member_damaged", f"not a sound gzip member ({error})") from error
