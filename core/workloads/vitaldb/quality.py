@@ -27,7 +27,7 @@ def case_figures(profile: str, patient: Patient, signals: Signals, windows: int,
         "profile": profile,
         "windows": windows,
         "seconds": signals.seconds,
-        "observed_seconds": _counted(signals, lambda values, _: values == values),  # NaN alone differs from itself
+        "observed_seconds": _counted(signals, lambda values, _: values == values),
         "below_range_seconds": _counted(signals, lambda values, feature: values < feature.minimum),
         "above_range_seconds": _counted(signals, lambda values, feature: values > feature.maximum),
         "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
@@ -48,12 +48,16 @@ def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
 
 
 def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
-    values = values[values == values]
-    # Numbers of bins and bounds, instead of bounds alone, tell numpy that the bins are equal: it need not sort.
-    bounds = (feature.minimum, feature.maximum)
-    inside, _ = np.histogram(values, HISTOGRAM_BINS, bounds)
-    below, above = np.count_nonzero(values < bounds[0]), np.count_nonzero(values > bounds[1])
-    return np.concatenate([[below], inside, [above]]).astype(np.int64)
+    if not len(values):
+        return np.zeros(HISTOGRAM_BINS + 2, np.int64)
+    # A value stands for several seconds, so that there are far fewer stretches of one value than seconds.
+    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
+    seconds, values = np.diff(last, prepend=-1), values[last]
+    measured = values == values  # NaN alone differs from itself
+    edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
+    edges[-1] = np.nextafter(edges[-1], np.inf)  # the maximum belongs to the last bin
+    bins = np.searchsorted(edges, values[measured], side="right")
+    return np.bincount(bins, seconds[measured], HISTOGRAM_BINS + 2).astype(np.int64)
 
 
 def run_figures(figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
