@@ -43,7 +43,7 @@ def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Float
     array([ 7.,  7.,  7., nan,  8.])
     """
     within = times[: np.searchsorted(times, length)]
-    if len(within) == 0:
+    if length == 0 or len(within) == 0:
         return np.full(length, np.nan)
     # t < k + 1 is the same as floor(t) <= k, so counting the samples of each second finds the last one before k + 1.
     seconds = np.maximum(np.floor(within), 0.0).astype(np.intp)
@@ -58,7 +58,7 @@ def impute(values: Floats, feature: Feature) -> Floats:
     """Fill the grid [n] by the feature's three rules: before the first value, in a gap, after the last."""
     present = np.flatnonzero(values == values)  # NaN alone differs from itself
     if len(present) == 0:
-        return np.full(len(values), feature.before)
+        return np.full(len(values), feature.before, np.float64)
     first, last = int(present[0]), int(present[-1])
     filled = np.empty(len(values))
     filled[:first] = feature.before
