@@ -2,6 +2,21 @@
 
 ``isal`` does the work; the standard library takes over on machines it has no build for. The two write different
 bytes for the same content, which is why content is hashed before compression (design, rule 1).
+
+Why level 3 is the default: neighbouring windows share nine tenths of their bytes, at a distance within deflate's 32 KiB
+(a record takes 19.5 kB). Level 3 finds that in any data; levels 1 and 2 lose sight of it where values look
+random. Times smaller, and MB/s of records (one core of a Xeon at 2.8 GHz, isal 1.9; zlib for comparison):
+
+| level  | demo cohort | its MB/s | random walks | white noise |
+|--------|-------------|----------|--------------|-------------|
+| 1      | 22          | 1,600    | 7            | 1.2         |
+| 2      | 22          | 1,800    | 11           | 1.2         |
+| 3      | 29          | 270      | 15           | 9.6         |
+| zlib 6 | 48          | 100      | 18           | 9.6         |
+
+For the 6,388 cases of the open data set, in proportion, that is 2.3, 2.3, 1.8 and 1.1 GB, and half, half, three and
+nine minutes of one core, once. Files are stored and downloaded for years, and a minute of a core costs less than a cent:
+so not level 1. zlib's size would repay its time as well, but its time would be the greatest part of a case.
 """
 
 from __future__ import annotations
