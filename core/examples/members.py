@@ -15,8 +15,8 @@ random. Times smaller, and MB/s of records (one core of a Xeon at 2.8 GHz, isal 
 | zlib 6 | 48          | 100      | 18           | 9.6         |
 
 For the 6,388 cases of the open data set, in proportion, that is 2.3, 2.3, 1.8 and 1.1 GB, and half, half, three and
-nine minutes of one core, once. Files are stored and downloaded for years, and a minute of a core costs less than a cent:
-so not level 1. zlib's size would repay its time as well, but its time would be the greatest part of a case.
+nine minutes of one core, once. Files are stored and downloaded for years, and a minute of a core costs less than a
+cent: so not level 1. zlib's size would repay its time as well, but its time would be the greatest part of a case.
 """
 
 from __future__ import annotations
