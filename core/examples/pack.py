@@ -1,7 +1,7 @@
 """Columns to TFRecord bytes, the same bytes that TensorFlow's own writer would give for the same examples.
 
-Records whose fields take equally many bytes differ in their values only. Such a run is laid out as one matrix of
-bytes: the structure is copied from a template, values are copied field by field.
+Records whose fields take equally many bytes differ in their values only. Such a run is laid out as matrices of
+bytes, some records at a time: the structure is copied from a template, values are copied field by field.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from core.errors import BugError
 from core.examples import wire
 from core.examples.columns import column_dtype, row_shape
-from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c
+from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c_of_rows
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
+
+RECORDS_AT_ONCE = 128
+"""Records of a block: as many ordinary ones as stay in a processor's cache until they are hashed and compressed."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,13 @@ class PackedExamples:
 
 
 def pack_examples(schema: Schema, columns: Columns) -> PackedExamples:
-    """Serialise one example per row of ``columns``, in order.
+    """Serialise one example per row of ``columns``, in order, as :func:`pack_blocks`, at once."""
+    data = b"".join(pack_blocks(schema, columns))
+    return PackedExamples(data, len(columns[schema.order_field]))
+
+
+def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
+    """Serialise one example per row of ``columns``, in order, as blocks of whole frames.
 
     Columns are as in :class:`core.workload.CaseResult`: FLOAT float32 [n, *shape], INT64 int64 [n, *shape],
     BYTES uint8 [n, *shape, bytes_length]. Keys are sorted and numbers packed, as in TensorFlow's deterministic
@@ -43,34 +52,66 @@ def pack_examples(schema: Schema, columns: Columns) -> PackedExamples:
     BugError
         ``schema_mismatch``: a column is missing, not in the schema, or of another dtype or shape.
     """
-    count = _checked_count(schema, columns)
+    _check(schema, columns)
     encoded = [_encoded(field, columns[field.name]) for field in schema.fields]
-    sizes = np.stack([np.diff(field_bytes.bounds) for field_bytes in encoded], axis=1)
+    sizes = np.stack([field_bytes.sizes() for field_bytes in encoded], axis=1)
     frames: dict[tuple[int, ...], _Sketch] = {}
-    blocks = []
     for start, stop in _runs(sizes):
         key = tuple(sizes[start].tolist())
         if key not in frames:
             frames[key] = _frame(schema, key)
-        blocks.append(_laid_out(frames[key], [field_bytes.rows(start, stop) for field_bytes in encoded], stop - start))
-    return PackedExamples(b"".join(block.data for block in blocks), count)
+        for first in range(start, stop, RECORDS_AT_ONCE):
+            last = min(first + RECORDS_AT_ONCE, stop)
+            rows = [field_bytes.rows(first, last) for field_bytes in encoded]
+            yield _laid_out(frames[key], rows, last - first).reshape(-1).data
+
+
+class _FieldBytes(Protocol):
+    """The encoded values of one field."""
+
+    def sizes(self) -> NDArray[np.intp]:
+        """Bytes of each record, [n]."""
+        ...
+
+    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Records of equal size as [stop - start, bytes]."""
+        ...
 
 
 @dataclass(frozen=True)
-class _FieldBytes:
-    """The encoded values of one field, records on end; record k is ``data[bounds[k]:bounds[k + 1]]``."""
+class _Plain(_FieldBytes):
+    """Values that are written as they stand in memory; overlapping windows [n, *shape] are not copied."""
+
+    column: NDArray[Any]
+    width: int
+
+    def sizes(self) -> NDArray[np.intp]:
+        return np.full(len(self.column), self.width * self.column.itemsize)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
+        rows = self.column[start:stop].reshape(stop - start, self.width)
+        if rows.strides[-1] != rows.itemsize:
+            rows = np.ascontiguousarray(rows)
+        return rows.view(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Varints(_FieldBytes):
+    """Varints, records on end; record k is ``data[bounds[k]:bounds[k + 1]]``."""
 
     data: NDArray[np.uint8]
     bounds: NDArray[np.intp]
 
+    def sizes(self) -> NDArray[np.intp]:
+        return np.diff(self.bounds)
+
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Records of equal size as [stop - start, bytes]."""
         first, last = self.bounds[start], self.bounds[stop]
         return self.data[first:last].reshape(stop - start, (last - first) // (stop - start))
 
 
-def _checked_count(schema: Schema, columns: Columns) -> int:
-    """Rows of the columns, once all of them are known to fit the schema."""
+def _check(schema: Schema, columns: Columns) -> None:
+    """Raise unless all columns fit the schema and have equally many rows."""
     expected = {field.name for field in schema.fields}
     if set(columns) != expected:
         missing, extra = sorted(expected - set(columns)), sorted(set(columns) - expected)
@@ -85,17 +126,17 @@ def _checked_count(schema: Schema, columns: Columns) -> int:
         counts.add(len(column))
     if len(counts) != 1:
         raise BugError("schema_mismatch", f"columns differ in length: {sorted(counts)}")
-    return counts.pop()
 
 
 def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
-    values = np.ascontiguousarray(column).reshape(-1)
-    bounds = np.arange(len(column) + 1) * math.prod(row_shape(field))
+    width = math.prod(row_shape(field))
     if field.kind is not Kind.INT64:
-        return _FieldBytes(values.view(np.uint8), bounds * values.itemsize)
+        return _Plain(column, width)
+    values = np.ascontiguousarray(column).reshape(-1)
     lengths = wire.varint_lengths(values)
     ends = np.cumsum(lengths, dtype=np.intp)
-    return _FieldBytes(wire.encode_varints(values, lengths), np.concatenate([[0], ends])[bounds])
+    bounds = np.concatenate([[0], ends])[np.arange(len(column) + 1) * width]
+    return _Varints(wire.encode_varints(values, lengths), bounds)
 
 
 def _runs(sizes: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
@@ -119,8 +160,8 @@ def _laid_out(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> ND
             block[:, start:stop] = rows[:, taken : taken + stop - start]
             taken, after = taken + stop - start, stop
     block[:, after:] = template[after:]
-    checksums = [masked_crc32c(row[HEADER_BYTES:-TRAILER_BYTES].tobytes()) for row in block]
-    block[:, -TRAILER_BYTES:] = np.array(checksums, "<u4").view(np.uint8).reshape(count, TRAILER_BYTES)
+    checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
+    block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(count, TRAILER_BYTES)
     return block
 
 

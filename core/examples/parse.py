@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,16 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError
 from core.examples import wire
 from core.examples.columns import column_dtype, row_shape
-from core.examples.framing import FRAME_BYTES, HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c
+from core.examples.frames import cut, frame_runs, frame_stop, wrong_data
+from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, masked_crc32c
 from core.examples.walk import Span, Structure, walk
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
-LARGEST_RECORD = 256 * 1024 * 1024
-"""Bytes of a record beyond which it is refused unread; the bound is ours, for memory."""
-
 _KNOWN_STRUCTURES = 8
 _BYTES_AT_ONCE = 1024 * 1024
+Known = dict[int, list[Structure]]
+"""Layouts that were met, by the bytes of a record, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,13 @@ def iterate_records(stream: Iterable[bytes]) -> Iterator[bytes]:
             continue
         rest = b"".join(pieces)
         at = 0
-        while (stop := _frame_stop(rest, at, number)) <= len(rest):
+        while (stop := frame_stop(rest, at, number)) <= len(rest):
             yield _checked(rest, at, stop, number)
             at, number = stop, number + 1
         pieces = [rest[at:]]
         have, need = len(pieces[0]), stop - at
     if have:
-        raise _cut(number)
+        raise cut(number)
 
 
 def parse_batch(schema: Schema, block: bytes) -> ParsedBatch:
@@ -70,79 +69,72 @@ def parse_batch(schema: Schema, block: bytes) -> ParsedBatch:
     IntegrityError
         As :func:`iterate_records`, and ``record_schema`` where a record does not fit the schema or is malformed.
     """
-    bounds = _bounds(block)
+    batch, taken = _parse_frames(schema, block, {}, 0)
+    if taken < len(block):
+        raise cut(batch.records)
+    return batch
+
+
+def parse_batches(schema: Schema, stream: Iterable[bytes], bytes_at_once: int = 1024 * 1024) -> Iterator[ParsedBatch]:
+    """:func:`parse_batch` of a stream in pieces of any size, some records at a time, so that few are in memory."""
+    known: Known = {}
+    pieces: list[bytes] = []
+    have, need, number = 0, bytes_at_once, 0
+    for piece in stream:
+        pieces.append(piece)
+        have += len(piece)
+        if have < need:
+            continue
+        block = b"".join(pieces)
+        batch, taken = _parse_frames(schema, block, known, number)
+        number += batch.records
+        if batch.records:
+            yield batch
+        pieces, have = [block[taken:]], len(block) - taken
+        need = max(bytes_at_once, frame_stop(block, taken, number) - taken)
+    block = b"".join(pieces)
+    batch, taken = _parse_frames(schema, block, known, number)
+    if taken < len(block):
+        raise cut(number + batch.records)
+    if batch.records:
+        yield batch
+
+
+def _parse_frames(schema: Schema, block: bytes, known: Known, number: int) -> tuple[ParsedBatch, int]:
+    """The block's whole frames, of which the first is record ``number`` of its stream, and the bytes they fill."""
+    runs = list(frame_runs(block, number))
+    count = sum(len(run.frames) for run in runs)
     columns: dict[str, NDArray[Any]] = {
-        field.name: np.empty((len(bounds) - 1, *row_shape(field)), column_dtype(field)) for field in schema.fields
+        field.name: np.empty((count, *row_shape(field)), column_dtype(field)) for field in schema.fields
     }
-    varints = {field.name: _Varints(field, columns[field.name]) for field in schema.fields if field.kind is Kind.INT64}
-    known: dict[int, list[Structure]] = {}
-    for first, last in _equal_runs(bounds):
-        frame_bytes = bounds[first + 1] - bounds[first]
-        matrix = np.frombuffer(block, np.uint8, (last - first) * frame_bytes, bounds[first])
-        rows = matrix.reshape(last - first, frame_bytes)[:, HEADER_BYTES:-TRAILER_BYTES]
-        at = 0
+    varints = {
+        field.name: _Varints(field, columns[field.name], number) for field in schema.fields if field.kind is Kind.INT64
+    }
+    for run in runs:
+        rows, at = run.records, 0
         while at < len(rows):
-            structure, agreeing = _structure_of(schema, rows[at:], known, first + at)
-            alike = rows[at : at + agreeing]
+            structure, agreeing = _structure_of(schema, rows[at:], known, run.first + at)
+            alike, first = rows[at : at + agreeing], run.first + at - number
             for field, spans in zip(schema.fields, structure.values, strict=True):
                 if field.name in varints:
                     varints[field.name].add(alike, spans)
                 else:
-                    _copy(alike, spans, columns[field.name][first + at : first + at + agreeing])
+                    _copy(alike, spans, columns[field.name][first : first + agreeing])
             at += agreeing
     for of_field in varints.values():
         of_field.decode()
-    return ParsedBatch(len(bounds) - 1, columns)
-
-
-def _bounds(block: bytes) -> list[int]:
-    """Where each frame starts, and the end of the last one, all checksums verified."""
-    bounds = [0]
-    while bounds[-1] < len(block):
-        start, number = bounds[-1], len(bounds) - 1
-        stop = _frame_stop(block, start, number)
-        if stop > len(block):
-            raise _cut(number)
-        _checked(block, start, stop, number)
-        bounds.append(stop)
-    return bounds
-
-
-def _frame_stop(block: bytes, start: int, number: int) -> int:
-    """Where the frame ends, or would end if there were more bytes."""
-    header = block[start : start + HEADER_BYTES]
-    if len(header) < HEADER_BYTES:
-        return start + HEADER_BYTES
-    length = int(struct.unpack_from("<Q", header)[0])
-    if header != frame_header(length):
-        raise IntegrityError("record_crc", "the checksum of the length does not match", where=f"record {number}")
-    if length > LARGEST_RECORD:
-        raise IntegrityError("record_schema", f"a record of {length} bytes is refused", where=f"record {number}")
-    return start + FRAME_BYTES + length
+    return ParsedBatch(count, columns), sum(run.frames.size for run in runs)
 
 
 def _checked(block: bytes, start: int, stop: int, number: int) -> bytes:
     """The data of one whole frame."""
     data = block[start + HEADER_BYTES : stop - TRAILER_BYTES]
     if masked_crc32c(data) != struct.unpack_from("<I", block, stop - TRAILER_BYTES)[0]:
-        raise IntegrityError("record_crc", "the checksum of the data does not match", where=f"record {number}")
+        raise wrong_data(number)
     return data
 
 
-def _cut(number: int) -> IntegrityError:
-    return IntegrityError("record_cut", "the stream ends inside a record", where=f"record {number}")
-
-
-def _equal_runs(bounds: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last + 1 of each stretch of records of equal size, in order."""
-    sizes = np.diff(bounds)
-    if len(sizes):
-        yield from pairwise([0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(sizes)])
-
-
-def _structure_of(
-    schema: Schema, rows: NDArray[np.uint8], known: dict[int, list[Structure]], number: int
-) -> tuple[Structure, int]:
+def _structure_of(schema: Schema, rows: NDArray[np.uint8], known: Known, number: int) -> tuple[Structure, int]:
     """The layout of the first of ``rows``, and how many rows share it before one that does not."""
     recent = known.setdefault(rows.shape[1], [])
     for structure in recent:
@@ -170,10 +162,11 @@ def _copy(rows: NDArray[np.uint8], spans: tuple[Span, ...], target: NDArray[Any]
 
 
 class _Varints:
-    """Gathers the bytes of one INT64 field over many records, and decodes them together."""
+    """Gathers the bytes of one INT64 field over many records, from record ``number`` on, and decodes them together."""
 
-    def __init__(self, field: Field, column: NDArray[np.int64]) -> None:
+    def __init__(self, field: Field, column: NDArray[np.int64], number: int) -> None:
         self._field = field
+        self._number = number
         self._column = column
         self._decoded = 0
         self._clear()
@@ -199,12 +192,19 @@ class _Varints:
     def decode(self) -> None:
         """Write what was gathered to the column."""
         encoded, sizes = np.concatenate(self._parts), np.array(self._sizes, np.intp)
+        alike = wire.decode_single_varints(encoded, self._sizes) if self._field.size == 1 else None
+        if alike is not None:
+            self._write(alike)
+            return
         fault = wire.varint_fault(encoded, sizes, self._field.size)
         if fault is not None:
             record, what = fault
-            where = f"record {self._decoded + record}"
+            where = f"record {self._number + self._decoded + record}"
             raise IntegrityError("record_schema", f"{self._field.name!r}: {what}", where=where)
-        target = self._column[self._decoded : self._decoded + len(sizes)]
-        target[...] = wire.decode_varints(encoded).reshape(target.shape)
-        self._decoded += len(sizes)
+        self._write(wire.decode_varints(encoded))
+
+    def _write(self, values: NDArray[np.int64]) -> None:
+        target = self._column[self._decoded : self._decoded + len(self._sizes)]
+        target[...] = values.reshape(target.shape)
+        self._decoded += len(self._sizes)
         self._clear()

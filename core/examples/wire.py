@@ -24,6 +24,9 @@ LIST_TAGS = {Kind.BYTES: 0x0A, Kind.FLOAT: 0x12, Kind.INT64: 0x1A}
 LONGEST_VARINT = 10
 """Bytes of a 64-bit varint with the top bit set, as every negative int64 has."""
 
+_DIGIT_SHIFTS = np.arange(0, 7 * LONGEST_VARINT, 7).astype(np.uint64)
+_CONTINUES = np.array([0x00] + [0x80] * LONGEST_VARINT, np.uint8)
+"""The top bits of a varint's bytes, the last byte first."""
 _THRESHOLDS = np.array([1 << bits for bits in range(7, 64, 7)], np.uint64)
 
 
@@ -61,6 +64,22 @@ def decode_varints(encoded: NDArray[np.uint8]) -> NDArray[np.int64]:
     lengths = np.diff(ends, prepend=0)
     bits = (encoded & 0x7F).astype(np.uint64) << _shifts(ends, lengths)
     return np.add.reduceat(bits, ends - lengths, dtype=np.uint64).view(np.int64)
+
+
+def decode_single_varints(encoded: NDArray[np.uint8], sizes: list[int]) -> NDArray[np.int64] | None:
+    """One varint a record, where all have the same size, which is the rule; None where they have not, or at a fault.
+
+    ``encoded`` are the records on end, ``sizes`` [n] the bytes of each.
+    """
+    size = sizes[0] if sizes else 0
+    if not 0 < size < LONGEST_VARINT or sizes.count(size) < len(sizes):
+        return None
+    digits = encoded.reshape(len(sizes), size) ^ _CONTINUES[:size][::-1]
+    if (digits > 0x7F).any():
+        return None
+    shifted: NDArray[np.uint64] = digits.astype(np.uint64) << _DIGIT_SHIFTS[:size]
+    values: NDArray[np.uint64] = np.bitwise_or.reduce(shifted, axis=1)
+    return values.view(np.int64)
 
 
 def varint_fault(encoded: NDArray[np.uint8], sizes: NDArray[np.intp], count: int) -> tuple[int, str] | None:

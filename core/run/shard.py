@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.examples.members import Compression, compress_blocks, decompress_members
-from core.examples.pack import pack_examples
+from core.examples.members import Block, Compression, compress_blocks, decompress_members
+from core.examples.pack import pack_blocks
 from core.run.models import CaseEntry
 from core.run.plan import PlannedCase
 from core.schema import Schema
 from core.workload import CaseResult, Json
-
-PACKED_WINDOWS = 256
-"""Windows packed at a time: bounds the memory that a long case takes."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ class OpenShard:
         BugError
             The workload's columns do not fit its schema.
         """
-        member = compress_blocks(self._hashed(_packed(schema, result)), compression=self.compression)
+        blocks = pack_blocks(schema, result.columns) if result.windows else ()
+        member = compress_blocks(self._hashed(blocks), compression=self.compression)
         case = planned.case
         entry = CaseEntry(
             case_id=case.id,
@@ -68,7 +66,7 @@ class OpenShard:
             records=result.windows,
             length=len(member),
         )
-        histograms = {name: [int(count) for count in counts] for name, counts in result.histograms.items()}
+        histograms = {name: counts.tolist() for name, counts in result.histograms.items()}
         finished = FinishedCase(entry, member, result.figures, histograms)
         self._append(finished)
         return finished
@@ -79,7 +77,7 @@ class OpenShard:
             pass
         self._append(case)
 
-    def _hashed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def _hashed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             self.content.update(block)
             yield block
@@ -102,9 +100,3 @@ class OpenShard:
     def records(self) -> int:
         """Records in all cases."""
         return sum(entry.records for entry in self.entries)
-
-
-def _packed(schema: Schema, result: CaseResult) -> Iterator[bytes]:
-    for first in range(0, result.windows, PACKED_WINDOWS):
-        block = {name: values[first : first + PACKED_WINDOWS] for name, values in result.columns.items()}
-        yield pack_examples(schema, block).data

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from core.errors import IntegrityError
 from core.examples.members import Compression, decompress_members
-from core.examples.parse import parse_batch
+from core.examples.parse import parse_batches
 from core.run.models import CaseEntry, ShardEntry
-from core.schema import Kind, Schema
-from core.workload import Columns
+from core.run.verify_values import Provenance, ValueRanges
+from core.schema import Schema
 
 MOST_PROBLEMS = 20
 """Kept per shard and check; the rest is counted."""
@@ -26,6 +24,10 @@ CONTENT = "content hash"
 VALUES = "values"
 PROVENANCE = "provenance"
 SHARD_CHECKS = (PRESENT, CHECKSUM, RECORDS, CONTENT, VALUES, PROVENANCE)
+
+_STORED_BYTES = 64 * 1024
+_CONTENT_BYTES = 1024 * 1024
+"""Stored and uncompressed bytes at a time: few enough to stay in the cache from inflating to the last check."""
 
 
 @dataclass
@@ -56,9 +58,12 @@ def verify_shard(data: bytes | None, entry: ShardEntry, schema: Schema, compress
         findings.add(CHECKSUM, "the object's SHA-256 is not the recorded one")
     _check_layout(entry, len(data), findings)
     content = hashlib.sha256()
-    for case, block in _blocks(data, entry, schema, compression, findings):
-        content.update(block)
-        _check_case(case, block, schema, findings)
+    for case in entry.cases:
+        member = memoryview(data)[case.offset : case.offset + case.length]
+        reading = _Reading(member, compression, case.records * largest_record_bytes(schema), content.copy())
+        _check_case(case, reading, schema, findings)
+        if reading.whole:
+            content = reading.content
     findings.content_sha256 = content.hexdigest()
     if findings.content_sha256 != entry.content_sha256:
         findings.add(CONTENT, "the records are not those that were committed")
@@ -81,74 +86,66 @@ def _check_layout(entry: ShardEntry, size: int, findings: ShardFindings) -> None
         findings.add(RECORDS, f"the cases' records do not add up to {entry.records}")
 
 
-def _blocks(
-    data: bytes, entry: ShardEntry, schema: Schema, compression: Compression, findings: ShardFindings
-) -> Iterator[tuple[CaseEntry, bytes]]:
-    """Each case with its uncompressed records."""
-    for case in entry.cases:
-        member = data[case.offset : case.offset + case.length]
-        try:
-            yield case, _inflated(member, compression, case.records * largest_record_bytes(schema))
-        except IntegrityError as error:
-            findings.add(RECORDS, f"case {case.case_id}: {error.what} [{error.code}]")
+class _Reading:
+    """The content of one case's member, in pieces; each is added to a hash when the next one is asked for.
+
+    ``whole`` tells that it could be read to its end. A member that somebody put there to fill the memory is given up
+    where it holds more than ``limit`` bytes.
+    """
+
+    def __init__(self, member: memoryview, compression: Compression, limit: int, content: Any) -> None:
+        self.content = content
+        self.whole = False
+        stored = (bytes(member[at : at + _STORED_BYTES]) for at in range(0, len(member), _STORED_BYTES))
+        self._pieces = self._read(decompress_members(stored, compression, _CONTENT_BYTES), limit)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def _read(self, pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            if size > limit:
+                raise IntegrityError("record_count", f"holds more than the {limit:,} bytes that its records can fill")
+            yield piece
+            # Not before: inflating leaves wide registers in use; SHA-256 loses a quarter until numpy clears them.
+            self.content.update(piece)
+        self.whole = True
 
 
-def _inflated(member: bytes, compression: Compression, limit: int) -> bytes:
-    """The member's content; one that somebody put there to fill the memory is refused."""
-    pieces: list[bytes] = []
-    size = 0
-    for piece in decompress_members((member,), compression):
-        size += len(piece)
-        if size > limit:
-            raise IntegrityError("record_count", f"holds more than the {limit:,} bytes that its records can fill")
-        pieces.append(piece)
-    return b"".join(pieces)
+def _check_case(case: CaseEntry, reading: _Reading, schema: Schema, findings: ShardFindings) -> None:
+    ranges, provenance, records = ValueRanges(schema), Provenance(schema, case), 0
+    try:
+        for batch in parse_batches(schema, reading, _CONTENT_BYTES):
+            ranges.add(batch.columns)
+            provenance.add(batch.columns)
+            records += batch.records
+    except IntegrityError as error:
+        fault = _fault_of_rest(reading) or error
+        place = f"{fault.where}: " if fault.where else ""
+        findings.add(RECORDS, f"case {case.case_id}: {place}{fault.what} [{fault.code}]")
+        return
+    findings.records += records
+    if records != case.records:
+        findings.add(RECORDS, f"case {case.case_id} has {records} records, the manifest says {case.records}")
+    for problem in ranges.problems():
+        findings.add(VALUES, f"case {case.case_id}: {problem}")
+    for problem in provenance.problems():
+        findings.add(PROVENANCE, f"case {case.case_id}: {problem}")
+
+
+def _fault_of_rest(reading: _Reading) -> IntegrityError | None:
+    """Read on where records are at fault: what follows them is content, too, and may be at fault itself."""
+    try:
+        for _ in reading:
+            pass
+    except IntegrityError as error:
+        return error
+    return None
 
 
 def largest_record_bytes(schema: Schema) -> int:
     """What one record of the schema takes at the most, in the widest encoding that protobuf allows."""
     values = sum((12 + (field.bytes_length or 0)) * field.size for field in schema.fields)
     return values + sum(64 + len(field.name.encode()) for field in schema.fields) + 64
-
-
-def _check_case(case: CaseEntry, block: bytes, schema: Schema, findings: ShardFindings) -> None:
-    try:
-        batch = parse_batch(schema, block)
-    except IntegrityError as error:
-        findings.add(RECORDS, f"case {case.case_id}: {error.where}: {error.what} [{error.code}]")
-        return
-    findings.records += batch.records
-    if batch.records != case.records:
-        findings.add(RECORDS, f"case {case.case_id} has {batch.records} records, the manifest says {case.records}")
-    if batch.records:
-        for problem in value_problems(batch.columns, schema):
-            findings.add(VALUES, f"case {case.case_id}: {problem}")
-        for problem in _provenance_problems(batch.columns, case, schema):
-            findings.add(PROVENANCE, f"case {case.case_id}: {problem}")
-
-
-def value_problems(columns: Columns, schema: Schema) -> Iterator[str]:
-    """Values that are not finite or out of the schema's range, one sentence a field."""
-    for field_ in schema.fields:
-        if field_.kind is Kind.BYTES:
-            continue
-        values = columns[field_.name]
-        # Minimum and maximum carry NaN along, so one pass over the values answers all three questions.
-        low, high = values.min(initial=np.inf) if values.dtype.kind == "f" else values.min(), values.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            yield f"{field_.name} holds values that are not finite"
-        elif field_.minimum is not None and low < field_.minimum:
-            yield f"{field_.name} goes down to {low:g}, below {field_.minimum:g}"
-        elif field_.maximum is not None and high > field_.maximum:
-            yield f"{field_.name} goes up to {high:g}, above {field_.maximum:g}"
-
-
-def _provenance_problems(columns: Columns, case: CaseEntry, schema: Schema) -> Iterator[str]:
-    expected = ((schema.case_field, case.case_number), (schema.group_field, case.group_number))
-    for name, number in expected:
-        if name is not None and (columns[name] != number).any():
-            others = sorted(set(np.unique(columns[name]).tolist()) - {number})
-            yield f"{name} is {others[:3]} in some records, not {number}"
-    order: NDArray[np.int64] = columns[schema.order_field].reshape(-1).astype(np.int64)
-    if (np.diff(order) <= 0).any():
-        yield f"{schema.order_field} does not rise from record to record"

@@ -65,10 +65,9 @@ def test_pieces_of_any_size(size: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 1000])
-def test_pieces_that_come_out_are_bounded(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "_LARGEST_PIECE", limit)
+def test_pieces_that_come_out_are_bounded(limit: int) -> None:
     data = random.Random(3).randbytes(300) + bytes(3_000)
-    pieces = list(decompress_members(cut(compress_member(data) * 2, 37)))
+    pieces = list(decompress_members(cut(compress_member(data) * 2, 37), largest=limit))
     assert b"".join(pieces) == data * 2
     assert max(map(len, pieces)) <= limit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.errors import IntegrityError
-from core.examples import parse
+from core.examples import frames, parse
 from core.examples.framing import FRAME_BYTES, HEADER_BYTES, frame_header, masked_crc32c
 from core.examples.pack import pack_examples
-from core.examples.parse import iterate_records, parse_batch
+from core.examples.parse import iterate_records, parse_batch, parse_batches
 from core.schema import Field, Kind, Role, Schema
 
 SCHEMA = Schema(
@@ -106,7 +107,7 @@ def test_a_record_beyond_the_bound_is_refused_unread(monkeypatch: pytest.MonkeyP
     with pytest.raises(IntegrityError) as caught:
         next(iterate_records([header, b"x"]))
     assert caught.value.code == "record_schema"
-    monkeypatch.setattr(parse, "LARGEST_RECORD", len(RECORDS[0]) - 1)
+    monkeypatch.setattr(frames, "LARGEST_RECORD", len(RECORDS[0]) - 1)
     assert code_of(DATA) == ("record_schema", "record 0")
 
 
@@ -223,6 +224,43 @@ def test_features_may_come_in_two_parts() -> None:
     record = part(0x0A, TEXT, FLOATS) + part(0x0A, ORDER, NUMBERS)
     columns = parse_batch(SCHEMA, frame(record)).columns
     assert (columns["order"].tolist(), columns["numbers"].tolist()) == ([[5]], [[1, 2]])
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 100, 1 << 20])
+@pytest.mark.parametrize("piece", [1, 7, 500])
+def test_batches_of_a_stream_add_up_to_the_whole(piece: int, bytes_at_once: int) -> None:
+    block = DATA * 5 + frame(example()) * 3
+    whole = parse_batch(SCHEMA, block)
+    batches = list(parse_batches(SCHEMA, in_pieces(block, piece), bytes_at_once))
+    assert sum(batch.records for batch in batches) == whole.records
+    for name, column in whole.columns.items():
+        assert np.array_equal(np.concatenate([batch.columns[name] for batch in batches]), column)
+
+
+def test_batches_come_before_the_stream_ends() -> None:
+    def stream() -> Iterator[bytes]:
+        yield DATA
+        raise AssertionError("the second piece is not needed for the first batch")
+
+    assert next(parse_batches(SCHEMA, stream(), 1)).records == len(RECORDS)
+
+
+@pytest.mark.parametrize(("block", "code", "number"), [
+    (DATA + frame(MISFITS["too few strings"]), "record_schema", len(RECORDS)),
+    (DATA + frame(MISFITS["varint of 65 bits"]), "record_schema", len(RECORDS)),
+    (DATA + frame(example())[:-1], "record_cut", len(RECORDS)),
+    (DATA + frame(example()) + frame(example())[:-1] + b"?", "record_crc", len(RECORDS) + 1),
+    (DATA + b"?" * HEADER_BYTES, "record_crc", len(RECORDS)),
+])  # fmt: skip
+@pytest.mark.parametrize("bytes_at_once", [1, 100, 1 << 20])
+def test_faults_of_a_stream_name_their_record(block: bytes, code: str, number: int, bytes_at_once: int) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        list(parse_batches(SCHEMA, in_pieces(block, 50), bytes_at_once))
+    assert (caught.value.code, caught.value.where) == (code, f"record {number}")
+
+
+def in_pieces(block: bytes, size: int) -> Iterator[bytes]:
+    return (block[start : start + size] for start in range(0, len(block), size))
 
 
 def test_the_header_is_where_it_is_said_to_be() -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.workloads.vitaldb.clean import BOUNDS, fractions_to_percent, inconsistent_seconds, possible
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, TARGET_INDICES, TARGET_NAMES, Feature
-from core.workloads.vitaldb.grid import denormalise, hold_seconds, impute, normalise, resample
+from core.workloads.vitaldb.grid import denormalise, hold_seconds, impute, normalise, normalised_grid, resample
 from core.workloads.vitaldb.units import Quantity
 from core.workloads.vitaldb.windows import count_windows, cut_windows, observed_share, start_seconds, targets
 
@@ -178,3 +178,25 @@ def test_observed_is_the_share_of_each_window() -> None:
 def test_targets_are_the_eight_of_the_spec() -> None:
     assert [FEATURE_NAMES[index] for index in TARGET_INDICES] == list(TARGET_NAMES)
     assert [index + 1 for index in TARGET_INDICES] == [8, 9, 10, 11, 12, 13, 14, 15]
+
+
+def test_no_grid_where_every_sample_is_before_the_start() -> None:
+    assert resample(array(-3.0, -1.0), array(5.0, 6.0), 2.0, 0).tolist() == []
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_feature_without_a_value_is_normalised_like_any_other(feature: Feature) -> None:
+    absent = normalise(impute(np.full(3, NAN), feature), feature)
+    np.testing.assert_array_equal(absent, normalise(np.full(3, float(feature.before)), feature))
+    assert absent.dtype == np.float32
+
+
+def test_the_whole_grid_is_every_feature_imputed_and_normalised() -> None:
+    grid = np.random.default_rng(1).uniform(-5, 250, (40, len(FEATURES)))
+    grid[np.random.default_rng(2).random(grid.shape) < 0.5] = NAN
+    grid[:, 3] = NAN
+    expected = np.stack([normalise(impute(grid[:, at], feature), feature) for at, feature in enumerate(FEATURES)], 1)
+    for layout in ("C", "F"):
+        found = normalised_grid(np.array(grid, order=layout))  # type: ignore[call-overload]
+        np.testing.assert_array_equal(found, expected)
+        assert found.flags.c_contiguous

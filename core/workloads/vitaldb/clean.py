@@ -61,13 +61,16 @@ def inconsistent_seconds(seconds: Sequence[NDArray[np.int64]], values: Sequence[
     lasts = [_last_of_each_second(second, value) for second, value in zip(seconds, values, strict=True)]
     common = lasts[0][0]
     for second, _ in lasts[1:]:
-        common = np.intersect1d(common, second, assume_unique=True)
-    systolic, diastolic, mean = (value[np.searchsorted(second, common)] for second, value in lasts)
+        if not np.array_equal(common, second):  # a monitor reports all three at once, and mostly nothing was cleaned
+            common = np.intersect1d(common, second, assume_unique=True)
+    systolic, diastolic, mean = (
+        value if len(value) == len(common) else value[np.searchsorted(second, common)] for second, value in lasts
+    )
     wrong = (diastolic > mean + PRESSURE_TOLERANCE_MMHG) | (mean > systolic + PRESSURE_TOLERANCE_MMHG)
     return common[wrong]
 
 
 def _last_of_each_second(seconds: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64], Floats]:
     is_last = np.ones(len(seconds), np.bool_)
-    is_last[:-1] = seconds[1:] != seconds[:-1]
-    return seconds[is_last], values[is_last]
+    np.not_equal(seconds[1:], seconds[:-1], out=is_last[:-1])
+    return (seconds, values) if is_last.all() else (seconds[is_last], values[is_last])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.workloads.vitaldb.features import Feature
+from core.workloads.vitaldb.features import FEATURES, Feature
 
 Floats = NDArray[np.float64]
 
@@ -24,8 +24,13 @@ def hold_seconds(times: Floats) -> float:
     """
     if len(times) < 2:
         return SHORTEST_HOLD_S
-    interval = float(np.median(np.diff(times)))
-    return min(max(HOLD_INTERVALS * interval, SHORTEST_HOLD_S), LONGEST_HOLD_S)
+    intervals = np.diff(times)
+    middle = len(intervals) // 2
+    intervals.partition(middle)
+    interval = intervals[middle]
+    if len(intervals) % 2 == 0:
+        interval = (intervals[:middle].max() + interval) / 2.0
+    return min(max(HOLD_INTERVALS * float(interval), SHORTEST_HOLD_S), LONGEST_HOLD_S)
 
 
 def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Floats:
@@ -37,30 +42,35 @@ def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Float
     >>> resample(np.array([0.5, 4.0]), np.array([7.0, 8.0]), 2.0, 5)
     array([ 7.,  7.,  7., nan,  8.])
     """
-    if len(times) == 0:
+    within = times[: np.searchsorted(times, length)]
+    if length == 0 or len(within) == 0:
         return np.full(length, np.nan)
-    second = np.arange(length, dtype=np.float64)
-    position = np.searchsorted(times, second + 1.0, side="left") - 1
-    source = np.maximum(position, 0)
-    age = np.maximum(second - times[source], 0.0)
-    return np.where((position >= 0) & (age <= hold_s), values[source], np.nan)
+    # t < k + 1 is the same as floor(t) <= k, so counting the samples of each second finds the last one before k + 1.
+    seconds = np.maximum(np.floor(within), 0.0).astype(np.intp)
+    position = np.cumsum(np.bincount(seconds, minlength=length)) - 1
+    grid = values[position]
+    np.copyto(grid, np.nan, where=np.arange(length) - within[position] > hold_s)
+    grid[: seconds[0]] = np.nan
+    return grid
 
 
 def impute(values: Floats, feature: Feature) -> Floats:
     """Fill the grid [n] by the feature's three rules: before the first value, in a gap, after the last."""
-    filled = values.copy()
-    present = np.flatnonzero(~np.isnan(values))
+    present = np.flatnonzero(values == values)  # NaN alone differs from itself
     if len(present) == 0:
-        filled[:] = feature.before
-        return filled
+        return np.full(len(values), feature.before, np.float64)
     first, last = int(present[0]), int(present[-1])
+    filled = np.empty(len(values))
     filled[:first] = feature.before
-    if feature.gap_holds:
-        latest = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-        filled[first : last + 1] = values[latest[first : last + 1]]
+    between = filled[first : last + 1]
+    if len(present) == len(between):
+        between[:] = values[first : last + 1]
+    elif feature.gap_holds:
+        between[:-1] = np.repeat(values[present[:-1]], np.diff(present))
+        between[-1] = values[last]
     else:
-        gap = filled[first : last + 1]
-        gap[np.isnan(gap)] = 0.0
+        between[:] = 0.0
+        between[present - first] = values[present]
     held_until = min(last + 1 + feature.after_hold_s, len(values))
     filled[last + 1 : held_until] = values[last]
     filled[held_until:] = feature.after
@@ -69,8 +79,19 @@ def impute(values: Floats, feature: Feature) -> Floats:
 
 def normalise(values: Floats, feature: Feature) -> NDArray[np.float32]:
     """Map the clinical range to [−1, 1] and clip (spec, step 6)."""
-    scaled = 2.0 * (values - feature.minimum) / (feature.maximum - feature.minimum) - 1.0
-    return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+    scaled = values - feature.minimum
+    scaled *= 2.0
+    scaled /= feature.maximum - feature.minimum
+    scaled -= 1.0
+    return np.clip(scaled, -1.0, 1.0, out=scaled).astype(np.float32)
+
+
+def normalised_grid(grid: Floats) -> NDArray[np.float32]:
+    """The measured grid [T, 16] imputed and normalised, [T, 16], time-major in memory."""
+    rows = np.empty((len(FEATURES), len(grid)), np.float32)
+    for row, feature, values in zip(rows, FEATURES, grid.T, strict=True):
+        row[:] = normalise(impute(values, feature), feature)
+    return np.ascontiguousarray(rows.T)
 
 
 def denormalise(values: NDArray[np.float32], feature: Feature) -> Floats:

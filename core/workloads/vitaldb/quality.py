@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,27 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import LossReport
-from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES
+from core.workloads.vitaldb.features import FEATURES, Feature
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.signals import Signals
 
 Json = dict[str, Any]
+Floats = NDArray[np.float64]
 HISTOGRAM_BINS = 50
 """Equal bins over the clinical range; one more below it and one above it."""
 
 
 def case_figures(profile: str, patient: Patient, signals: Signals, windows: int, loss: LossReport) -> Json:
     """Plain figures of one case; shares are of its seconds, counts of clipped seconds are of measured ones."""
-    measured = ~np.isnan(signals.grid)
-    below, above = _outside(signals)
-    counts = measured.sum(axis=0)
     return {
         "profile": profile,
         "windows": windows,
         "seconds": signals.seconds,
-        "observed_seconds": _named(counts),
-        "below_range_seconds": _named(below.sum(axis=0)),
-        "above_range_seconds": _named(above.sum(axis=0)),
+        "observed_seconds": _counted(signals, lambda values, _: values == values),
+        "below_range_seconds": _counted(signals, lambda values, feature: values < feature.minimum),
+        "above_range_seconds": _counted(signals, lambda values, feature: values > feature.maximum),
         "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
         "units": signals.units,
         "static_imputed": list(patient.imputed),
@@ -46,15 +44,20 @@ def loss_figures(loss: LossReport) -> Json:
 
 def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
     """Per feature, int64 [1 + bins + 1]: measured seconds below, in and above the clinical range."""
-    histograms = {}
-    for column, feature in enumerate(FEATURES):
-        values = signals.grid[:, column]
-        values = values[~np.isnan(values)]
-        edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
-        inside, _ = np.histogram(values, edges)
-        below, above = (values < feature.minimum).sum(), (values > feature.maximum).sum()
-        histograms[feature.name] = np.concatenate([[below], inside, [above]]).astype(np.int64)
-    return histograms
+    return {feature.name: _histogram(values, feature) for values, feature in zip(signals.grid.T, FEATURES, strict=True)}
+
+
+def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
+    if not len(values):
+        return np.zeros(HISTOGRAM_BINS + 2, np.int64)
+    # A value stands for several seconds, so that there are far fewer stretches of one value than seconds.
+    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
+    seconds, values = np.diff(last, prepend=-1), values[last]
+    measured = values == values  # NaN alone differs from itself
+    edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
+    edges[-1] = np.nextafter(edges[-1], np.inf)  # the maximum belongs to the last bin
+    bins = np.searchsorted(edges, values[measured], side="right")
+    return np.bincount(bins, seconds[measured], HISTOGRAM_BINS + 2).astype(np.int64)
 
 
 def run_figures(figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
@@ -100,12 +103,9 @@ def _feature_figures(name: str, figures: Sequence[Json], seconds: int) -> Json:
     }
 
 
-def _outside(signals: Signals) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    minimum = np.array([feature.minimum for feature in FEATURES])
-    maximum = np.array([feature.maximum for feature in FEATURES])
-    # A comparison with NaN is false, so that what was not measured counts nowhere.
-    return signals.grid < minimum, signals.grid > maximum
-
-
-def _named(values: NDArray[Any]) -> Json:
-    return {name: int(value) for name, value in zip(FEATURE_NAMES, values, strict=True)}
+def _counted(signals: Signals, rule: Callable[[Floats, Feature], NDArray[np.bool_]]) -> Json:
+    """Seconds in which the rule holds, by feature; it must be false of NaN."""
+    return {
+        feature.name: int(np.count_nonzero(rule(values, feature)))
+        for feature, values in zip(FEATURES, signals.grid.T, strict=True)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.recording.model import Recording, Track
 from core.workloads.vitaldb.clean import fractions_to_percent, inconsistent_seconds, possible
-from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
+from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
 from core.workloads.vitaldb.grid import hold_seconds, resample
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
@@ -37,7 +38,8 @@ class CleanTrack:
 
 @dataclass(frozen=True)
 class Signals:
-    """The grid [T, 16] in clinical units, and what was cleaned away to get it."""
+    """The grid [T, 16] in clinical units (each feature's seconds stand together in memory), and what was cleaned away
+    to get it."""
 
     grid: Floats
     cleaned: dict[str, int]
@@ -76,13 +78,13 @@ def extract_signals(
     for source in profile.blood_pressure:
         _drop_contradictions(source, tracks, cleaned)
     length = grid_length(recording, profile)
-    grid = np.full((length, len(FEATURES)), np.nan)
-    for column, feature in enumerate(FEATURES):
+    rows = np.empty((len(FEATURES), length))
+    for row, feature in zip(rows, FEATURES, strict=True):
         sources = [tracks[name] for name in profile.sources(feature.name) if name in tracks]
-        grid[:, column] = _merge([_on_grid(track, length) for track in sources], feature.summed, length)
+        row[:] = _merge((_on_grid(track, length) for track in sources), feature.summed, length)
     valid = {feature_of[name].name for name, track in tracks.items() if track.valid.any()}
     return Signals(
-        grid=grid,
+        grid=rows.T,
         cleaned=dict(sorted(cleaned.items())),
         units={name: _units_of(own[name], feature_of[name]) for name in sorted(own)},
         signal_groups=sum(any(name in valid for name in group) for group in SIGNAL_GROUPS),
@@ -94,7 +96,7 @@ def _units_of(track: Track, feature: Feature) -> list[str]:
 
 
 def _feature(name: str) -> Feature:
-    return next(feature for feature in FEATURES if feature.name == name)
+    return FEATURES[FEATURE_NAMES.index(name)]
 
 
 def _own(recording: Recording, profile: Profile) -> dict[str, Track]:
@@ -117,51 +119,70 @@ def _dose_factor(name: str, feature: Feature, patient: Patient, concentrations: 
 
 def _clean(track: Track, feature: Feature, t0: float, dose: float, cleaned: Counter[str]) -> CleanTrack:
     by_unit = [factors(feature.quantity, unit, track.name) for unit in track.units]
-    to_default = np.array([entry.to_default for entry in by_unit])[track.unit_of]
-    to_written = np.array([entry.to_written for entry in by_unit])[track.unit_of]
     values = track.values
     if feature.quantity is Quantity.OXYGEN_FRACTION:
         values = fractions_to_percent(values)
-    default = values * to_default
+    default = _scaled(values, [entry.to_default for entry in by_unit], track.unit_of)
+    written = _scaled(values, [entry.to_written for entry in by_unit], track.unit_of)
     valid = possible(feature.quantity, default)
-    missing = int(np.isnan(values).sum())
+    missing = int(np.count_nonzero(np.isnan(values)))
     cleaned[f"{track.name}: missing"] += missing
-    cleaned[f"{track.name}: out of bounds"] += int((~valid).sum()) - missing
+    cleaned[f"{track.name}: out of bounds"] += len(valid) - int(np.count_nonzero(valid)) - missing
     return CleanTrack(
         times=track.times - t0,
         default=default,
-        written=values * to_written * dose,
+        written=written if dose == 1.0 else written * dose,
         valid=valid,
         hold_s=hold_seconds(track.times),
     )
+
+
+def _scaled(values: Floats, by_unit: list[float], unit_of: NDArray[np.int16]) -> Floats:
+    """Each value times its unit's factor; mostly there is one for all, and mostly it is 1."""
+    if len(set(by_unit)) != 1:
+        factor: Floats = np.array(by_unit)[unit_of]
+        return values * factor
+    return values if by_unit[0] == 1.0 else values * by_unit[0]
 
 
 def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTrack], cleaned: Counter[str]) -> None:
     present = [(name, tracks[name]) for name in source.tracks if name in tracks]
     if len(present) < len(BLOOD_PRESSURE_NAMES):
         return
-    seconds = [np.floor(track.times).astype(np.int64) for _, track in present]
     wrong = inconsistent_seconds(
-        [second[track.valid] for second, (_, track) in zip(seconds, present, strict=True)],
-        [track.default[track.valid] for _, track in present],
+        [_seconds(_only_valid(track.times, track)) for _, track in present],
+        [_only_valid(track.default, track) for _, track in present],
     )
-    for second, (name, track) in zip(seconds, present, strict=True):
-        hit = track.valid & np.isin(second, wrong)
-        cleaned[f"{name}: contradicts"] += int(hit.sum())
-        track.valid &= ~hit
+    for name, track in present:
+        hits = 0
+        if len(wrong):
+            hit = track.valid & np.isin(_seconds(track.times), wrong)
+            hits = int(np.count_nonzero(hit))
+            track.valid &= ~hit
+        cleaned[f"{name}: contradicts"] += hits
+
+
+def _seconds(times: Floats) -> NDArray[np.int64]:
+    return np.floor(times).astype(np.int64)
+
+
+def _only_valid(samples: Floats, track: CleanTrack) -> Floats:
+    return samples if track.valid.all() else samples[track.valid]
 
 
 def _on_grid(track: CleanTrack, length: int) -> Floats:
-    return resample(track.times[track.valid], track.written[track.valid], track.hold_s, length)
+    return resample(_only_valid(track.times, track), _only_valid(track.written, track), track.hold_s, length)
 
 
-def _merge(sources: list[Floats], summed: bool, length: int) -> Floats:
+def _merge(sources: Iterable[Floats], summed: bool, length: int) -> Floats:
     """Sample by sample: the first source that has a value, or the sum of those that have one."""
-    merged = np.full(length, np.nan)
+    merged: Floats | None = None
     for values in sources:
+        if merged is None:
+            merged = values
+            continue
         absent = np.isnan(merged)
         if summed:
-            both = ~absent & ~np.isnan(values)
-            merged[both] += values[both]
-        merged[absent] = values[absent]
-    return merged
+            np.add(merged, values, out=merged, where=~(absent | np.isnan(values)))
+        np.copyto(merged, values, where=absent)
+    return np.full(length, np.nan) if merged is None else merged

@@ -39,7 +39,8 @@ def targets(grid: NDArray[np.float32], count: int, configuration: Configuration)
 
 def observed_share(observed: NDArray[np.bool_], count: int, configuration: Configuration) -> NDArray[np.float32]:
     """Share of each window's seconds that were measured, [n, 16], from the mask [T, 16]."""
-    totals = np.zeros((len(observed) + 1, observed.shape[1]), np.int64)
-    np.cumsum(observed, axis=0, out=totals[1:])
+    totals = np.zeros((observed.shape[1], len(observed) + 1), np.int32)
+    np.cumsum(observed.T, axis=1, out=totals[:, 1:])
     starts = start_seconds(count, configuration)
-    return ((totals[starts + configuration.window_s] - totals[starts]) / configuration.window_s).astype(np.float32)
+    measured = totals[:, starts + configuration.window_s] - totals[:, starts]
+    return np.ascontiguousarray((measured / configuration.window_s).astype(np.float32).T)

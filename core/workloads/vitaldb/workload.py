@@ -16,8 +16,8 @@ from core.workload import Case, CaseResult, Cohort, Columns, Outcome, Source
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
-from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, TARGET_NAMES
-from core.workloads.vitaldb.grid import Floats, impute, normalise
+from core.workloads.vitaldb.features import FEATURE_NAMES, TARGET_NAMES
+from core.workloads.vitaldb.grid import Floats, normalised_grid
 from core.workloads.vitaldb.grid_cache import GridExtract, extract_depends_on, read_extract
 from core.workloads.vitaldb.metadata import describe
 from core.workloads.vitaldb.patient import STATIC_NAMES, Patient, patient_of
@@ -128,9 +128,7 @@ class VitaldbWorkload:
 
     def _columns(self, case: Case, clinical: Floats, patient: Patient, count: int) -> Columns:
         configuration = self._configuration
-        grid = np.empty(clinical.shape, np.float32)
-        for column, feature in enumerate(FEATURES):
-            grid[:, column] = normalise(impute(clinical[:, column], feature), feature)
+        grid = normalised_grid(clinical)
         return {
             "case_id": np.full((count, 1), case.number, np.int64),
             "observed": observed_share(~np.isnan(clinical), count, configuration),
