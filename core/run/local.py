@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from core.errors import EXIT_RETRY, BugError, TransientError
-from core.run.plan_store import StoredPlan, open_plan
+from core.run.models import RunRequest
+from core.run.partition import read_partition
+from core.run.plan_store import read_request
 from core.run.source import StoreSource, open_source
 from core.run.stop import ASK_AGAIN_SIGNAL, GRACE_SECONDS, InterruptedRunError, StopRequest, raise_on_sigterm
 from core.run.worker import PartitionReport, PartitionWorker
@@ -137,14 +139,14 @@ def _follow_the_parent() -> None:
 def _work(job: LocalJob, partition: int) -> PartitionReport:
     if _STOP.reason:
         return PartitionReport(partition, _STOP.reason, 0, 0)
-    store, plan, workload, source = _context(job)
-    return PartitionWorker(store, plan.part(partition), workload, source, partition, stop=_STOP).run()
+    store, request, workload, source = _context(job)
+    plan = read_partition(store, request, partition)
+    return PartitionWorker(store, plan, workload, source, partition, stop=_STOP).run()
 
 
 @cache
-def _context(job: LocalJob) -> tuple[Store, StoredPlan, Workload, StoreSource | None]:
+def _context(job: LocalJob) -> tuple[Store, RunRequest, Workload, StoreSource | None]:
     store = open_store(job.output)
-    plan = open_plan(store, job.run_id)
-    request = plan.request
+    request = read_request(store, job.run_id)
     workload = job.build_workload(request.workload, request.configuration)
-    return store, plan, workload, open_source(request.source)
+    return store, request, workload, open_source(request.source)

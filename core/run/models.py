@@ -19,7 +19,9 @@ Json = dict[str, Any]
 class Document(BaseModel):
     """Frozen, strict about unknown keys, and written in one spelling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True, defer_build=True
+    )
 
     def to_bytes(self) -> bytes:
         """Indented JSON, UTF-8, with a closing line end."""
