@@ -1,4 +1,4 @@
-"""The console script. Light on purpose: every worker process imports the script that started it, and runs none of it."""
+"""The console script. Light on purpose: each worker process imports the script that started it, and runs none of it."""
 
 from __future__ import annotations
 

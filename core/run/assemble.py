@@ -7,6 +7,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,14 +45,30 @@ class Commits(list[CommitRecord]):
         self.figures = PackedFigures()
         self.histograms: dict[str, NDArray[np.int64]] = {}
 
-    def add(self, record: CommitRecord, figures: bytes) -> None:
-        """Append a record; ``figures`` are its own, packed."""
+    def add(self, record: CommitRecord, figures: ShardFigures) -> None:
+        """Append a record with its figures."""
         cases = tuple(CaseEntry.model_construct(_CASE_FIELDS, **vars(case)) for case in record.cases)
         self.append(record.model_copy(update={"figures": {}, "histograms": {}, "cases": cases}))
         self.figures.add(figures)
         for name, counts in record.histograms.items():
             total = self.histograms.setdefault(name, np.zeros(len(counts), np.int64))
             total += np.array(counts, np.int64)
+
+
+@dataclass(frozen=True)
+class ShardFigures:
+    """The figures of a shard's cases in their order, packed, and of how many."""
+
+    data: bytes
+    count: int
+
+    @classmethod
+    def of(cls, record: CommitRecord) -> ShardFigures:
+        """Pack those of a commit record."""
+        figures = [record.figures[case.case_id] for case in record.cases if case.case_id in record.figures]
+        # A case that failed before its signals were read has no figures to add up.
+        counted = [figure for figure in figures if "seconds" in figure]
+        return cls(zlib.compress(json.dumps(counted, separators=(",", ":")).encode(), 1), len(counted))
 
 
 class PackedFigures(Sequence[Json]):
@@ -61,34 +78,21 @@ class PackedFigures(Sequence[Json]):
         self._packed: list[bytes] = []
         self._count = 0
 
-    @staticmethod
-    def pack(record: CommitRecord) -> bytes:
-        """The figures of a record's cases in their order."""
-        figures = [record.figures[case.case_id] for case in record.cases if case.case_id in record.figures]
-        # A case that failed before its signals were read has no figures to add up.
-        counted = [figure for figure in figures if "seconds" in figure]
-        return zlib.compress(json.dumps(counted, separators=(",", ":")).encode(), 1)
-
-    def add(self, packed: bytes) -> None:
+    def add(self, packed: ShardFigures) -> None:
         """Append those of one shard."""
-        self._packed.append(packed)
-        self._count += len(_unpacked(packed))
+        self._packed.append(packed.data)
+        self._count += packed.count
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Json]:
         for packed in self._packed:
-            yield from _unpacked(packed)
+            yield from json.loads(zlib.decompress(packed))
 
     def __getitem__(self, index: Any) -> Any:
         """One or some of them; unpacks all."""
         return list(self)[index]
-
-
-def _unpacked(packed: bytes) -> list[Json]:
-    figures: list[Json] = json.loads(zlib.decompress(packed))
-    return figures
 
 
 def read_commits(store: Store, plan: Plan) -> Commits:
@@ -101,9 +105,9 @@ def read_commits(store: Store, plan: Plan) -> Commits:
     """
     layout = RunLayout(plan.request.run_id)
 
-    def read(shard: PlannedShard) -> tuple[CommitRecord, bytes] | None:
+    def read(shard: PlannedShard) -> tuple[CommitRecord, ShardFigures] | None:
         record = read_commit(store, layout, shard.shard)
-        return None if record is None else (record, PackedFigures.pack(record))
+        return None if record is None else (record, ShardFigures.of(record))
 
     commits, missing = Commits(), []
     with ThreadPoolExecutor(READERS) as pool:
@@ -127,7 +131,7 @@ def in_order(pool: Executor, function: Callable[[Given], Result], given: Iterabl
     ahead: deque[Future[Result]] = deque()
     for item in given:
         ahead.append(pool.submit(function, item))
-        if len(ahead) >= 2 * READERS:
+        if len(ahead) >= READERS:
             yield ahead.popleft().result()
     while ahead:
         yield ahead.popleft().result()

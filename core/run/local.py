@@ -18,6 +18,7 @@ from core.run.partition import read_partition
 from core.run.plan_store import read_request
 from core.run.source import StoreSource, open_source
 from core.run.stop import ASK_AGAIN_SIGNAL, GRACE_SECONDS, InterruptedRunError, StopRequest, raise_on_sigterm
+from core.run.threads import threads_limited
 from core.run.worker import PartitionReport, PartitionWorker
 from core.store import Store, open_store
 from core.workload import Json, Workload
@@ -59,7 +60,7 @@ def run_locally(
     reports: list[PartitionReport] = []
     open_partitions = list(partitions)
     for attempt in range(1, ROUNDS + 1):
-        with raise_on_sigterm():
+        with raise_on_sigterm(), threads_limited(os.environ):
             finished, trouble = _round(job, open_partitions, min(workers, len(open_partitions)), on_poll)
         reports += finished
         done = {report.partition for report in finished}
