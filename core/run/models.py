@@ -25,7 +25,8 @@ class Document(BaseModel):
 
     def to_bytes(self) -> bytes:
         """Indented JSON, UTF-8, with a closing line end."""
-        return (self.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+        # In this order the text of a large manifest is not there twice.
+        return self.model_dump_json(indent=1, by_alias=True).encode() + b"\n"
 
 
 class Thresholds(Document):

@@ -35,7 +35,7 @@ def with_figures(bench: Bench, size: int = 0) -> None:
         record = read_commit(bench.store, bench.layout, shard)
         assert record is not None
         own = {
-            case.case_id: {"loss": {}} if case.case_number % 3 == 0 else {**figures(case.case_number), "pad": "x" * size}
+            case.case_id: {"loss": {}} if case.case_number % 3 == 0 else figures(case.case_number) | {"pad": "x" * size}
             for case in record.cases
         }
         changed = record.model_copy(update={"figures": own, "histograms": {"HR": [1, 2, 3]}})
