@@ -12,6 +12,7 @@ from batch_image.log import log, places
 from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_NOT_VERIFIED, CasemillError
 from core.faults import classify
 from core.run.stop import StopRequest, end_at_the_latest
+from core.run.threads import limit_threads
 
 
 def main() -> int:
@@ -19,6 +20,7 @@ def main() -> int:
     stop = StopRequest()
     stop.listen()
     end_at_the_latest(stop)
+    limit_threads(os.environ)
     return guarded(stop)
 
 

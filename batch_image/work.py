@@ -11,7 +11,9 @@ from core.code_version import code_version
 from core.errors import EXIT_DONE, BadRequestError
 from core.run.case_cache import CacheUse, open_cache
 from core.run.local import WorkloadFactory
-from core.run.plan_store import StoredPlan, open_plan
+from core.run.models import RunRequest
+from core.run.partition import count_partitions, read_partition
+from core.run.plan_store import read_request
 from core.run.source import open_source
 from core.run.spot import InstanceMetadata, read_place, watch_for_notice
 from core.run.stop import StopRequest, stop_exit_code
@@ -31,9 +33,10 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
     """
     place = _look_around(settings, stop)
     store = open_store(settings.output)
-    plan = open_plan(store, settings.run_id)
-    _check_code(plan)
-    partitions = own_partitions(settings, read_round(store, settings.run_id, settings.round, plan.shards.partitions))
+    request = read_request(store, settings.run_id)
+    _check_code(request)
+    of_run = count_partitions(store, request)
+    partitions = own_partitions(settings, read_round(store, settings.run_id, settings.round, of_run))
     log(
         "started",
         run=settings.run_id,
@@ -46,14 +49,14 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
     if not partitions:
         log("finished", message="nothing to do: the array has more children than the round has partitions")
         return EXIT_DONE
-    workload = build_workload(plan.request.workload, plan.request.configuration)
-    source = open_source(plan.request.source)
+    workload = build_workload(request.workload, request.configuration)
+    source = open_source(request.source)
     cache = open_cache(CacheUse(settings.grid_cache) if settings.grid_cache else None)
     remark = ""
     for partition in partitions:
         worker = PartitionWorker(
             store,
-            plan.part(partition),
+            read_partition(store, request, partition),
             workload,
             source,
             partition,
@@ -84,14 +87,14 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
     return replace(place, capacity=place.capacity or settings.capacity)
 
 
-def _check_code(plan: StoredPlan) -> None:
+def _check_code(request: RunRequest) -> None:
     """Content depends on the code (design, rule 1): a shard made by other code must not slip into a run."""
-    planned, own = plan.request.code_version, code_version()
+    planned, own = request.code_version, code_version()
     if planned != own:
         raise BadRequestError(
             "code_mismatch",
             f"the run was planned by code {planned}, this image holds {own}",
-            where=f"run {plan.request.run_id}",
+            where=f"run {request.run_id}",
             fix="Submit the job with the image of the planning code, or plan the run anew.",
         )
 

@@ -35,7 +35,7 @@ class Field(BaseModel):
     units that are written; ``None`` means any finite value. ``labels`` names the entries of the last axis.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     kind: Kind
@@ -61,7 +61,7 @@ class Schema(BaseModel):
     (window length, step, horizon).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     fields: tuple[Field, ...]
     case_field: str | None

@@ -24,7 +24,6 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, MemoryStore
 
-from core.bucket import Bucket
 from core.errors import BadRequestError, TransientError
 from core.faults import Fault, classify, http_status
 from core.patience import Patience
@@ -327,4 +326,6 @@ def _open_bucket(location: str) -> Store:
     prefix = prefix.strip("/")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
         raise BadRequestError("bad_location", "not a bucket's name", where=location, fix="Give s3://BUCKET/PREFIX.")
+    from core.bucket import Bucket  # what it needs of the web is a part of every start that a folder does without
+
     return Store(Bucket(bucket, prefix), f"s3://{bucket}/{prefix}")

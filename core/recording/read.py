@@ -6,14 +6,26 @@ from collections.abc import Callable, Collection, Iterable
 
 from core.recording.inflate import unreadable
 from core.recording.model import Recording
-from core.recording.tabular import read_csv, read_parquet
 from core.recording.vital import read_vital
+
+
+def _read_parquet(pieces: Iterable[bytes], wanted: Collection[str] | None) -> Recording:
+    from core.recording.tabular import read_parquet  # Arrow, which a worker on .vital files does without
+
+    return read_parquet(pieces, wanted)
+
+
+def _read_csv(pieces: Iterable[bytes], wanted: Collection[str] | None) -> Recording:
+    from core.recording.tabular import read_csv
+
+    return read_csv(pieces, wanted)
+
 
 _READERS: dict[str, Callable[[Iterable[bytes], Collection[str] | None], Recording]] = {
     ".vital": read_vital,
-    ".parquet": read_parquet,
-    ".csv.gz": read_csv,
-    ".csv": read_csv,
+    ".parquet": _read_parquet,
+    ".csv.gz": _read_csv,
+    ".csv": _read_csv,
 }
 
 RECORDING_SUFFIXES = tuple(_READERS)

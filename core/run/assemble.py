@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import json
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +16,86 @@ from numpy.typing import NDArray
 from core.errors import TransientError
 from core.run.commit import read_commit
 from core.run.layout import RunLayout
-from core.run.models import SPLITS, CommitRecord, Json, Manifest, ShardEntry, SplitDocument
+from core.run.models import SPLITS, CaseEntry, CommitRecord, Json, Manifest, PlannedShard, ShardEntry, SplitDocument
 from core.run.plan import Plan
 from core.run.split import TARGET_TWENTIETHS, groups_by_split
 from core.run.verify import count_splits, record_shares, root_hash, success_rate
 from core.store import Store
 from core.workload import Workload
 
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
-def read_commits(store: Store, plan: Plan) -> list[CommitRecord]:
+READERS = 8
+"""Commit records read at the same time: what counts on S3 is the waiting."""
+
+
+_CASE_FIELDS = set(CaseEntry.model_fields)
+"""Shared by all entries: a set for each would take more than all else of them."""
+
+
+class Commits(list[CommitRecord]):
+    """Commit records in the order of the plan, without figures and histograms: those of a large cohort fill gigabytes.
+
+    ``figures`` are packed, ``histograms`` (int64 [bins] by name) are summed over all shards.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figures = PackedFigures()
+        self.histograms: dict[str, NDArray[np.int64]] = {}
+
+    def add(self, record: CommitRecord, figures: ShardFigures) -> None:
+        """Append a record with its figures."""
+        cases = tuple(CaseEntry.model_construct(_CASE_FIELDS, **vars(case)) for case in record.cases)
+        self.append(record.model_copy(update={"figures": {}, "histograms": {}, "cases": cases}))
+        self.figures.add(figures)
+        for name, counts in record.histograms.items():
+            total = self.histograms.setdefault(name, np.zeros(len(counts), np.int64))
+            total += np.array(counts, np.int64)
+
+
+@dataclass(frozen=True)
+class ShardFigures:
+    """The figures of a shard's cases in their order, packed, and of how many."""
+
+    data: bytes
+    count: int
+
+    @classmethod
+    def of(cls, record: CommitRecord) -> ShardFigures:
+        """Pack those of a commit record."""
+        figures = [record.figures[case.case_id] for case in record.cases if case.case_id in record.figures]
+        # A case that failed before its signals were read has no figures to add up.
+        counted = [figure for figure in figures if "seconds" in figure]
+        return cls(zlib.compress(json.dumps(counted, separators=(",", ":")).encode(), 1), len(counted))
+
+
+class PackedFigures(Sequence[Json]):
+    """The cases' quality figures, to be gone through from first to last; compressed shard by shard meanwhile."""
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self._count = 0
+
+    def add(self, packed: ShardFigures) -> None:
+        """Append those of one shard."""
+        self._packed.append(packed.data)
+        self._count += packed.count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Json]:
+        for packed in self._packed:
+            yield from json.loads(zlib.decompress(packed))
+
+    def __getitem__(self, index: Any) -> Any:
+        """One or some of them; unpacks all."""
+        return list(self)[index]
+
+
+def read_commits(store: Store, plan: Plan) -> Commits:
     """Every shard's commit record, in the order of the plan.
 
     Raises
@@ -28,22 +104,45 @@ def read_commits(store: Store, plan: Plan) -> list[CommitRecord]:
         ``shards_missing``: some shards are not committed yet.
     """
     layout = RunLayout(plan.request.run_id)
-    found = [(shard.shard, read_commit(store, layout, shard.shard)) for shard in plan.shards.shards]
-    missing = [shard for shard, record in found if record is None]
+
+    def read(shard: PlannedShard) -> tuple[CommitRecord, ShardFigures] | None:
+        record = read_commit(store, layout, shard.shard)
+        return None if record is None else (record, ShardFigures.of(record))
+
+    commits, missing = Commits(), []
+    with ThreadPoolExecutor(READERS) as pool:
+        for shard, found in zip(plan.shards.shards, in_order(pool, read, plan.shards.shards), strict=True):
+            if found is None:
+                missing.append(shard.shard)
+            else:
+                commits.add(*found)
     if missing:
         raise TransientError(
             "shards_missing",
-            f"{len(missing)} of {len(found)} shards are not committed, the first is {missing[0]}",
+            f"{len(missing)} of {len(plan.shards.shards)} shards are not committed, the first is {missing[0]}",
             where=layout.root,
             fix="Run the same command again; committed shards are kept.",
         )
-    return [record for _, record in found if record is not None]
+    return commits
+
+
+def in_order(pool: Executor, function: Callable[[Given], Result], given: Iterable[Given]) -> Iterator[Result]:
+    """As ``pool.map``, with few results that wait to be taken: of thousands, all would be held."""
+    ahead: deque[Future[Result]] = deque()
+    for item in given:
+        ahead.append(pool.submit(function, item))
+        if len(ahead) >= READERS:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def build_manifest(plan: Plan, commits: Sequence[CommitRecord]) -> Manifest:
     """``manifest.json`` as the commit records tell it."""
     request = plan.request
-    shards = tuple(ShardEntry(**record.model_dump(include=set(ShardEntry.model_fields))) for record in commits)
+    shards = tuple(
+        ShardEntry(**{name: getattr(record, name) for name in ShardEntry.model_fields}) for record in commits
+    )
     cases = [case for shard in shards for case in shard.cases]
     return Manifest(
         name=request.data_set,
@@ -80,18 +179,8 @@ def build_split_document(plan: Plan, manifest: Manifest) -> SplitDocument:
     )
 
 
-def build_metadata(plan: Plan, workload: Workload, commits: Sequence[CommitRecord]) -> Json:
+def build_metadata(plan: Plan, workload: Workload, commits: Commits) -> Json:
     """``preprocessing_metadata.json``: the workload's part, and what made it."""
-    figures = [
-        record.figures[case.case_id] for record in commits for case in record.cases if case.case_id in record.figures
-    ]
-    # A case that failed before its signals were read has no figures to add up.
-    counted = [figure for figure in figures if "seconds" in figure]
-    totals: dict[str, NDArray[np.int64]] = {}
-    for record in commits:
-        for name, counts in record.histograms.items():
-            total = totals.setdefault(name, np.zeros(len(counts), np.int64))
-            total += np.array(counts, np.int64)
     request = plan.request
     return {
         "workload": request.workload,
@@ -99,7 +188,7 @@ def build_metadata(plan: Plan, workload: Workload, commits: Sequence[CommitRecor
         "run_id": request.run_id,
         "configuration": request.configuration,
         "notes": list(request.notes),
-        **workload.metadata(counted, totals),
+        **workload.metadata(commits.figures, commits.histograms),
     }
 
 

@@ -30,6 +30,9 @@ class RunLayout:
     def shards(self) -> str:
         return f"{self.root}/plan/shards.json"
 
+    def partition(self, number: int) -> str:
+        return f"{self.root}/plan/partitions/{number:05d}.json"
+
     @property
     def commits(self) -> str:
         return f"{self.root}/shards"

@@ -14,9 +14,12 @@ from functools import cache
 
 from core.errors import EXIT_RETRY, BugError, TransientError
 from core.run.case_cache import CacheUse, CaseCache, open_cache
-from core.run.plan_store import StoredPlan, open_plan
+from core.run.models import RunRequest
+from core.run.partition import read_partition
+from core.run.plan_store import read_request
 from core.run.source import StoreSource, open_source
 from core.run.stop import ASK_AGAIN_SIGNAL, GRACE_SECONDS, InterruptedRunError, StopRequest, raise_on_sigterm
+from core.run.threads import threads_limited
 from core.run.worker import PartitionReport, PartitionWorker
 from core.store import Store, open_store
 from core.workload import Json, Workload
@@ -59,7 +62,7 @@ def run_locally(
     reports: list[PartitionReport] = []
     open_partitions = list(partitions)
     for attempt in range(1, ROUNDS + 1):
-        with raise_on_sigterm():
+        with raise_on_sigterm(), threads_limited(os.environ):
             finished, trouble = _round(job, open_partitions, min(workers, len(open_partitions)), on_poll)
         reports += finished
         done = {report.partition for report in finished}
@@ -139,14 +142,14 @@ def _follow_the_parent() -> None:
 def _work(job: LocalJob, partition: int) -> PartitionReport:
     if _STOP.reason:
         return PartitionReport(partition, _STOP.reason, 0, 0)
-    store, plan, workload, source, cache = _context(job)
-    return PartitionWorker(store, plan.part(partition), workload, source, partition, stop=_STOP, cache=cache).run()
+    store, request, workload, source, kept = _context(job)
+    plan = read_partition(store, request, partition)
+    return PartitionWorker(store, plan, workload, source, partition, stop=_STOP, cache=kept).run()
 
 
 @cache
-def _context(job: LocalJob) -> tuple[Store, StoredPlan, Workload, StoreSource | None, CaseCache | None]:
+def _context(job: LocalJob) -> tuple[Store, RunRequest, Workload, StoreSource | None, CaseCache | None]:
     store = open_store(job.output)
-    plan = open_plan(store, job.run_id)
-    request = plan.request
+    request = read_request(store, job.run_id)
     workload = job.build_workload(request.workload, request.configuration)
-    return store, plan, workload, open_source(request.source), open_cache(job.cache)
+    return store, request, workload, open_source(request.source), open_cache(job.cache)

@@ -19,11 +19,14 @@ Json = dict[str, Any]
 class Document(BaseModel):
     """Frozen, strict about unknown keys, and written in one spelling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True, defer_build=True
+    )
 
     def to_bytes(self) -> bytes:
         """Indented JSON, UTF-8, with a closing line end."""
-        return (self.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+        # In this order the text of a large manifest is not there twice.
+        return self.model_dump_json(indent=1, by_alias=True).encode() + b"\n"
 
 
 class Thresholds(Document):

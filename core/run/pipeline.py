@@ -11,7 +11,7 @@ from core.run.layout import DataSetLayout, RunLayout
 from core.run.local import LocalJob, WorkloadFactory, run_locally
 from core.run.models import Manifest, Verification
 from core.run.plan import Plan
-from core.run.plan_store import read_plan, write_plan
+from core.run.plan_store import read_stored, write_plan
 from core.run.progress import Progress, ProgressReader, progress_text
 from core.run.publish import publish
 from core.run.worker import PartitionReport
@@ -59,8 +59,7 @@ def execute(
     """
     started = time.monotonic()
     write_plan(store, plan)
-    # Partitions are those of the first start: what is stored decides, whatever this call planned.
-    plan = read_plan(store, plan.request.run_id)
+    plan = read_stored(store, plan)
     layout = RunLayout(plan.request.run_id)
     committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})

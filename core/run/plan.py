@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapreplace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,7 +32,7 @@ SHARDS_WANTED = 16
 class PlanOptions(BaseModel):
     """What the platform, not the workload, is told. Paths and names only; no effect on any example but the split."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     data_set: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     salt: str = Field(default="casemill", max_length=200)
@@ -67,6 +68,13 @@ class Plan:
         return self._by_shard.get(shard, ())
 
     @cached_property
+    def _by_partition(self) -> dict[int, tuple[PlannedShard, ...]]:
+        members: dict[int, list[PlannedShard]] = {}
+        for shard in self.shards.shards:
+            members.setdefault(shard.partition, []).append(shard)
+        return {partition: tuple(shards) for partition, shards in members.items()}
+
+    @cached_property
     def _by_shard(self) -> dict[str, tuple[PlannedCase, ...]]:
         members: dict[str, list[PlannedCase]] = {}
         for planned in self.cases:
@@ -75,7 +83,7 @@ class Plan:
 
     def shards_of(self, partition: int) -> tuple[PlannedShard, ...]:
         """The partition's shards in their order."""
-        return tuple(shard for shard in self.shards.shards if shard.partition == partition)
+        return self._by_partition.get(partition, ())
 
 
 def make_plan(workload: Workload, source: StoreSource | None, selection: Json, options: PlanOptions) -> Plan:
@@ -123,13 +131,13 @@ def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> Sh
     for entry in planned:
         members.setdefault(entry.shard, []).append(entry)
     partitions = min(wanted or len(members), len(members))
-    loads = [(0, 0, partition) for partition in range(partitions)]
+    loads = [(0, 0, partition) for partition in range(partitions)]  # a heap: the lightest first
     chosen: dict[str, int] = {}
     weights = {shard: _weight(entries) for shard, entries in members.items()}
     for shard in sorted(members, key=lambda name: (-weights[name][0], -weights[name][1], name)):
-        windows, size, partition = min(loads)
+        windows, size, partition = loads[0]
         chosen[shard] = partition
-        loads[partition] = (windows + weights[shard][0], size + weights[shard][1], partition)
+        heapreplace(loads, (windows + weights[shard][0], size + weights[shard][1], partition))
     return ShardPlan(
         partitions=partitions,
         shards=tuple(
@@ -172,7 +180,7 @@ def _request(
         "thresholds": thresholds.model_dump(mode="json"),
         "schema": workload.schema.model_dump(mode="json"),
         "code_version": code_version(),
-        "plan_sha256": _digest([[asdict(entry.case), entry.split, entry.shard] for entry in planned]),
+        "plan_sha256": plan_digest(planned),
         "image_digest": options.image_digest,
     }
     run_id = f"{workload.name}-{_digest(content)[:12]}"
@@ -188,8 +196,25 @@ def _request(
     )
 
 
+def plan_digest(planned: Iterable[PlannedCase]) -> str:
+    """``plan_sha256`` of ``run.json``: SHA-256 of a JSON list of every case as planned, with its split and shard.
+
+    Fed case by case: the text of a large cohort is larger than the cohort.
+    """
+    digest = hashlib.sha256(b"[")
+    for position, entry in enumerate(planned):
+        # The fields of a case are plain JSON, so that they need no copying.
+        digest.update(b"," * bool(position) + _canonical([vars(entry.case), entry.split, entry.shard]))
+    digest.update(b"]")
+    return digest.hexdigest()
+
+
 def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def checked_options(**settings: Any) -> PlanOptions:

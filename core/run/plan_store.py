@@ -1,20 +1,26 @@
-"""The plan in the store: written once, read by every worker."""
+"""The plan in the store, written once. Arrow is imported where the case table is: workers do without it."""
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.parquet as parquet
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import RunRequest, ShardPlan
+from core.run.models import Json, RunRequest, ShardPlan
+from core.run.partition import write_partitions
 from core.run.plan import Plan, PlannedCase
 from core.store import Store
 from core.workload import Case
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 4096
+"""Rows of the case table that are Python objects at the same time."""
 
 
 def write_plan(store: Store, plan: Plan) -> None:
@@ -26,13 +32,36 @@ def write_plan(store: Store, plan: Plan) -> None:
     ------
     BadRequestError
         ``name_taken``: the data set's name belongs to another run.
+    IntegrityError
+        ``plan_damaged``: the shards that are there are not those of this plan.
     """
     request = plan.request
     layout = RunLayout(request.run_id)
     claim_name(store, request)
+    if store.head(layout.request) is not None:
+        return
     store.put_if_absent(layout.cases, _cases_to_parquet(plan))
-    store.put_if_absent(layout.shards, plan.shards.to_bytes())
+    if not store.put_if_absent(layout.shards, plan.shards.to_bytes()):
+        plan = replace(plan, shards=_stored_shards(store, plan))
+    write_partitions(store, plan)
     store.put_if_absent(layout.request, request.to_bytes())
+
+
+def _stored_shards(store: Store, plan: Plan) -> ShardPlan:
+    """The shards as they were planned first: the same, but perhaps in other partitions."""
+    run_id = plan.request.run_id
+    stored = read_shard_plan(store, run_id)
+    if {shard.shard: shard.cases for shard in stored.shards} != {s.shard: s.cases for s in plan.shards.shards}:
+        raise _damaged(run_id, "the stored shards are not those of these cases")
+    return stored
+
+
+def read_shard_plan(store: Store, run_id: str) -> ShardPlan:
+    """``plan/shards.json``; ``plan_damaged`` where it is missing or cannot be read."""
+    try:
+        return ShardPlan.model_validate_json(store.get(RunLayout(run_id).shards))
+    except (FileNotFoundError, ValueError) as error:
+        raise _damaged(run_id, str(error).splitlines()[0]) from error
 
 
 def claim_name(store: Store, request: RunRequest) -> None:
@@ -66,57 +95,34 @@ def read_request(store: Store, run_id: str) -> RunRequest:
         ) from None
 
 
-@dataclass(frozen=True)
-class StoredPlan:
-    """A plan as it is stored; the cases become objects only where they are needed.
+def read_plan(store: Store, run_id: str) -> Plan:
+    """The whole plan of a run; errors as :func:`read_request`, and ``plan_damaged`` where its parts are missing.
 
-    A worker takes the cases of its own partition, so that its memory does not grow with the cohort.
+    A worker reads its own part of it: :mod:`core.run.partition`.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
 
-    request: RunRequest
-    shards: ShardPlan
-    table: pa.Table
-
-    def whole(self) -> Plan:
-        """The plan with every case."""
-        return Plan(self.request, _planned_cases(self.table), self.shards)
-
-    def part(self, partition: int) -> Plan:
-        """The plan with the cases of one partition only.
-
-        Raises
-        ------
-        IntegrityError
-            ``plan_damaged``: the cases do not stand in the order of the shards.
-        """
-        cases: list[PlannedCase] = []
-        first = 0
-        for shard in self.shards.shards:
-            if shard.partition == partition:
-                found = _planned_cases(self.table.slice(first, shard.cases))
-                if len(found) != shard.cases or any(entry.shard != shard.shard for entry in found):
-                    raise _damaged(self.request.run_id, f"the cases of {shard.shard} are not where they should be")
-                cases += found
-            first += shard.cases
-        return Plan(self.request, tuple(cases), self.shards)
-
-
-def open_plan(store: Store, run_id: str) -> StoredPlan:
-    """The plan of a run; errors as :func:`read_request`, and ``plan_damaged`` where its parts are missing."""
     request = read_request(store, run_id)
     layout = RunLayout(run_id)
     try:
-        shards = ShardPlan.model_validate_json(store.get(layout.shards))
-        # read_table would import pandas where it is installed, seconds that every worker would pay.
+        shards = read_shard_plan(store, run_id)
+        # read_table would import pandas where it is installed.
         table = parquet.ParquetFile(pa.BufferReader(store.get(layout.cases))).read(use_threads=False)
-    except (FileNotFoundError, ValueError, pa.ArrowException) as error:
+        return Plan(request, tuple(_planned_cases(table)), shards)
+    except (FileNotFoundError, ValueError, KeyError, pa.ArrowException) as error:
         raise _damaged(run_id, str(error)) from error
-    return StoredPlan(request, shards, table)
 
 
-def read_plan(store: Store, run_id: str) -> Plan:
-    """The whole plan of a run; errors as :func:`open_plan`."""
-    return open_plan(store, run_id).whole()
+def read_stored(store: Store, plan: Plan) -> Plan:
+    """The plan as it is stored, which decides, whatever was planned now; errors as :func:`read_plan`.
+
+    The partitions and the checkpoints are those of the first start. The same cases are not read a second time.
+    """
+    request = read_request(store, plan.request.run_id)
+    if request.plan_sha256 != plan.request.plan_sha256:
+        return read_plan(store, request.run_id)
+    return Plan(request, plan.cases, read_shard_plan(store, request.run_id))
 
 
 def _damaged(run_id: str, what: str) -> IntegrityError:
@@ -124,30 +130,41 @@ def _damaged(run_id: str, what: str) -> IntegrityError:
 
 
 def _cases_to_parquet(plan: Plan) -> bytes:
-    rows = [
-        {
-            "id": entry.case.id,
-            "number": entry.case.number,
-            "group": entry.case.group,
-            "group_number": entry.case.group_number,
-            "split": entry.split,
-            "shard": entry.shard,
-            "uri": entry.case.key,
-            "bytes": entry.case.size,
-            "estimated_windows": entry.case.estimated_windows,
-            "attributes": json.dumps(entry.case.attributes, sort_keys=True),
-        }
-        for entry in plan.cases
-    ]
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    columns: dict[str, tuple[pa.DataType, Callable[[PlannedCase], object]]] = {
+        "id": (pa.string(), lambda entry: entry.case.id),
+        "number": (pa.int64(), lambda entry: entry.case.number),
+        "group": (pa.string(), lambda entry: entry.case.group),
+        "group_number": (pa.int64(), lambda entry: entry.case.group_number),
+        "split": (pa.string(), lambda entry: entry.split),
+        "shard": (pa.string(), lambda entry: entry.shard),
+        "uri": (pa.string(), lambda entry: entry.case.key),
+        "bytes": (pa.int64(), lambda entry: entry.case.size),
+        "estimated_windows": (pa.int64(), lambda entry: entry.case.estimated_windows),
+        "attributes": (pa.string(), lambda entry: json.dumps(entry.case.attributes, sort_keys=True)),
+    }
+    # Column by column: a list of rows would hold the cohort a second time.
+    arrays = [pa.array(map(value, plan.cases), kind) for kind, value in columns.values()]
     target = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(rows, _CASES), target, compression="zstd")
+    parquet.write_table(pa.Table.from_arrays(arrays, names=list(columns)), target, compression="zstd")
     return target.getvalue()
 
 
-def _planned_cases(table: pa.Table) -> tuple[PlannedCase, ...]:
-    return tuple(
-        PlannedCase(
-            case=Case(
+def _planned_cases(table: pa.Table) -> Iterator[PlannedCase]:
+    known: dict[str, str] = {}
+
+    def shared(pairs: list[tuple[str, Any]]) -> Json:
+        # Names and values repeat from case to case; one string for each is enough.
+        return {
+            known.setdefault(name, name): known.setdefault(value, value) if isinstance(value, str) else value
+            for name, value in pairs
+        }
+
+    for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
+        for row in batch.to_pylist():
+            case = Case(
                 id=row["id"],
                 number=row["number"],
                 group=row["group"],
@@ -155,26 +172,6 @@ def _planned_cases(table: pa.Table) -> tuple[PlannedCase, ...]:
                 key=row["uri"],
                 size=row["bytes"],
                 estimated_windows=row["estimated_windows"],
-                attributes=json.loads(row["attributes"]),
-            ),
-            split=row["split"],
-            shard=row["shard"],
-        )
-        for row in table.to_pylist()
-    )
-
-
-_CASES = pa.schema(
-    [
-        ("id", pa.string()),
-        ("number", pa.int64()),
-        ("group", pa.string()),
-        ("group_number", pa.int64()),
-        ("split", pa.string()),
-        ("shard", pa.string()),
-        ("uri", pa.string()),
-        ("bytes", pa.int64()),
-        ("estimated_windows", pa.int64()),
-        ("attributes", pa.string()),
-    ]
-)
+                attributes=json.loads(row["attributes"], object_pairs_hook=shared),
+            )
+            yield PlannedCase(case, row["split"], known.setdefault(row["shard"], row["shard"]))

@@ -16,7 +16,7 @@ from core.run.commit import read_commit
 from core.run.layout import RunLayout
 from core.run.models import Attempt, Heartbeat, ShardPlan
 from core.run.plan import Plan
-from core.run.plan_store import read_request
+from core.run.plan_store import read_request, read_shard_plan
 from core.run.progress_counts import Progress, Seen, ShardOutcomes, add_up, by_partition, is_behind
 from core.store import Store
 from core.workload import Outcome
@@ -115,12 +115,7 @@ def read_shards(store: Store, run_id: str) -> ShardPlan:
         ``plan_damaged``.
     """
     read_request(store, run_id)
-    layout = RunLayout(run_id)
-    try:
-        return ShardPlan.model_validate_json(store.get(layout.shards))
-    except (FileNotFoundError, ValidationError) as error:
-        what = str(error).splitlines()[0]
-        raise IntegrityError("plan_damaged", what, where=layout.root, fix="Start the run afresh.") from error
+    return read_shard_plan(store, run_id)
 
 
 def progress_text(progress: Progress) -> str:

@@ -20,8 +20,9 @@ from pathlib import Path
 import pandas  # noqa: F401  pyarrow would import it afresh in every child
 
 from core.errors import EXIT_BUG, EXIT_DONE, EXIT_RETRY, TransientError
+from core.run.partition import read_partition
 from core.run.plan import checked_options, make_plan
-from core.run.plan_store import open_plan, read_plan, write_plan
+from core.run.plan_store import read_plan, read_request, write_plan
 from core.run.publish import publish
 from core.run.stop import StopRequest, stop_exit_code
 from core.run.worker import PartitionWorker
@@ -113,7 +114,8 @@ def attempt(run: Run, partition: int) -> int:
 
     workload.before_case = note
     store = open_store(run.output)
-    worker = PartitionWorker(store, open_plan(store, run.run_id).part(partition), workload, None, partition, stop=stop)
+    plan = read_partition(store, read_request(store, run.run_id), partition)
+    worker = PartitionWorker(store, plan, workload, None, partition, stop=stop)
     try:
         report = worker.run()
     except TransientError:

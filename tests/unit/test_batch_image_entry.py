@@ -301,7 +301,7 @@ def test_damaged_documents_are_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, plan = planned(tmp_path / "out")
-    store.put(RunLayout(plan.request.run_id).shards, b"{}")
+    store.put(RunLayout(plan.request.run_id).partition(0), b"{}")
     assert enter(monkeypatch, surroundings(store, plan)) == 64
     assert events(capsys)[-1]["code"] == "plan_damaged"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ import pytest
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import RunLayout, shard_name, shard_order
 from core.run.models import SPLITS, SplitDocument, Thresholds
-from core.run.plan import Plan, PlanOptions, checked_options, make_plan
-from core.run.plan_store import open_plan, read_plan, write_plan
+from core.run.partition import count_partitions, read_partition
+from core.run.plan import Plan, PlanOptions, checked_options, make_plan, plan_digest
+from core.run.plan_store import read_plan, write_plan
 from core.run.source import StoreSource, open_source
 from core.run.split import split_of
-from core.store import open_store
+from core.store import Store, open_store
 from core.workloads.vitaldb.workload import VitaldbWorkload
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort
 from tests.toy_workload import ToyWorkload
@@ -221,22 +225,83 @@ def test_split_document_is_strict() -> None:
         SplitDocument.model_validate({"surprise": 1})
 
 
-def test_a_worker_takes_its_own_cases_only() -> None:
+def stored_plan(cases: int = 23, partitions: int = 4) -> tuple[Store, Plan]:
     store = open_store("memory://")
-    made = make_plan(ToyWorkload({"cases": 23}), None, {}, checked_options(shard_cases=3, partitions=4))
+    made = make_plan(ToyWorkload({"cases": cases}), None, {}, checked_options(shard_cases=3, partitions=partitions))
     write_plan(store, made)
-    stored = open_plan(store, made.request.run_id)
-    parts = [stored.part(partition) for partition in range(4)]
+    return store, made
+
+
+def test_a_worker_takes_its_own_cases_only() -> None:
+    store, made = stored_plan()
+    parts = [read_partition(store, made.request, partition) for partition in range(4)]
     assert sorted(entry.case.number for part in parts for entry in part.cases) == list(range(1, 24))
+    assert count_partitions(store, made.request) == 4
     for partition, part in enumerate(parts):
-        assert part.shards_of(partition) == made.shards_of(partition)
+        assert part.request == made.request
+        assert part.shards.partitions == 4
+        assert part.shards.shards == part.shards_of(partition) == made.shards_of(partition)
         for shard in part.shards_of(partition):
             assert part.cases_of(shard.shard) == made.cases_of(shard.shard)
 
 
-def test_cases_that_do_not_stand_in_the_order_of_the_shards_are_not_worked() -> None:
-    store = open_store("memory://")
-    made = make_plan(ToyWorkload({"cases": 12}), None, {}, checked_options(shard_cases=3, partitions=2))
-    write_plan(store, replace(made, cases=made.cases[::-1]))
+def test_what_a_worker_reads_does_not_grow_with_the_cohort() -> None:
+    sizes = []
+    for cases in (30, 300):
+        store, made = stored_plan(cases, partitions=cases // 3)
+        sizes.append(max(len(store.get(RunLayout(made.request.run_id).partition(number))) for number in range(5)))
+    assert sizes[1] <= sizes[0] + 100  # longer numbers, that is all
+
+
+def cases_of_another_partition(content: dict[str, Any]) -> None:
+    content["cases"].pop()
+
+
+def another_partition(content: dict[str, Any]) -> None:
+    content["partition"] += 1
+
+
+def another_plan(content: dict[str, Any]) -> None:
+    content["plan_sha256"] = "0" * 64
+
+
+def no_shards(content: dict[str, Any]) -> None:
+    del content["shards"]
+
+
+@pytest.mark.parametrize("damage", [cases_of_another_partition, another_partition, another_plan, no_shards])
+def test_a_damaged_partition_is_not_worked(damage: Callable[[dict[str, Any]], None]) -> None:
+    store, made = stored_plan()
+    key = RunLayout(made.request.run_id).partition(0)
+    content = json.loads(store.get(key))
+    damage(content)
+    store.put(key, json.dumps(content).encode())
+    with pytest.raises(IntegrityError, match="plan_damaged") as caught:
+        read_partition(store, made.request, 0)
+    assert caught.value.where == key
+
+
+def test_a_missing_partition_is_a_damaged_plan() -> None:
+    store, made = stored_plan()
     with pytest.raises(IntegrityError, match="plan_damaged"):
-        open_plan(store, made.request.run_id).part(0)
+        read_partition(store, made.request, 4)
+
+
+def test_a_planner_that_ended_early_is_taken_up_with_its_partitions() -> None:
+    store, made = stored_plan(partitions=2)
+    layout = RunLayout(made.request.run_id)
+    store.delete(layout.request)
+    store.put(layout.partition(1), b"half a wor")
+    write_plan(store, make_plan(ToyWorkload({"cases": 23}), None, {}, checked_options(shard_cases=3, partitions=7)))
+    assert read_plan(store, made.request.run_id) == made
+    assert [len(read_partition(store, made.request, number).shards.shards) for number in range(2)] == [
+        len(made.shards_of(number)) for number in range(2)
+    ]
+
+
+def test_the_digest_of_a_plan_is_that_of_one_json_list() -> None:
+    _, made = stored_plan()
+    content = [[asdict(entry.case), entry.split, entry.shard] for entry in made.cases]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    assert plan_digest(made.cases) == made.request.plan_sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert plan_digest([]) == hashlib.sha256(b"[]").hexdigest()

@@ -160,3 +160,31 @@ def test_local_sources_are_left_alone() -> None:
     with read_ahead(None, ["a"]) as nothing:
         assert nothing is None
     assert not threads()
+
+
+def test_downloads_happen_within_the_computation() -> None:
+    """Each case's computation goes on until the next object is in: one after the other, it would wait for ever."""
+    source = SlowSource({letter: pieces(letter, 10) for letter in "abcdef"})
+    with read_ahead(source, list("abcdef")) as ahead:
+        assert ahead is not None
+        for number, letter in enumerate("abcdef", start=1):
+            assert len(b"".join(ahead.read(letter))) == 10 * PIECE
+            wait_for(lambda: source.sent >= min(number + 1, 6) * 10 * PIECE)  # noqa: B023
+
+
+def test_an_object_is_worked_on_before_it_is_there() -> None:
+    """Inflating starts with the first piece: the last one comes only once the first has been taken."""
+    source = SlowSource({"a": pieces("a", 10)})
+    taken = threading.Event()
+
+    def hold_the_last(stop: threading.Event) -> None:
+        if source.sent == 9 * PIECE:
+            assert taken.wait(60)
+
+    source.on_piece = hold_the_last
+    with read_ahead(source, ["a"]) as ahead:
+        assert ahead is not None
+        read = ahead.read("a")
+        assert len(next(read)) == PIECE
+        taken.set()
+        assert len(b"".join(read)) == 9 * PIECE

@@ -43,7 +43,8 @@ def test_the_first_row_of_a_case_counts(tmp_path: Path) -> None:
 
 def test_quoted_cells_may_hold_commas_and_line_ends(tmp_path: Path) -> None:
     table = read_clinical(written(tmp_path, f'{HEAD},note\n{ROW},"a, b\nc"\n2,8,30,F,150,50,,1,d\n'))
-    assert (table.rows[1]["note"], sorted(table.rows)) == ("a, b\nc", [1, 2])
+    assert [(number, row["asa"]) for number, row in table.rows.items()] == [(1, "2"), (2, "1")]
+    assert table.matching("note = 'a, b\nc'") == {1}
 
 
 def test_parquet_is_the_same_table(tmp_path: Path) -> None:
@@ -93,6 +94,18 @@ def test_where(tmp_path: Path) -> None:
     assert table.matching("asa IS NULL") == {2}
     assert table.matching("age >= 18 AND asa <= 3 -- a remark") == {1, 3}
     assert table.matching("sex = 'F' OR weight IS NULL") == {2, 3, 4}
+
+
+def test_a_condition_may_mean_columns_that_it_does_not_name(tmp_path: Path) -> None:
+    table = read_clinical(written(tmp_path, f'{HEAD},"a ""b"""\n{ROW},4\n2,8,30,F,150,50,,1,5\n'))
+    assert table.matching("COLUMNS('wei.*') > 60") == {1}
+    assert table.matching("clinical.age > 60") == {1}
+    assert table.matching("#4 > 60") == {1}
+    assert table.matching("age = (SELECT max(age) FROM clinical)") == {1}
+    assert table.matching('"a ""b""" = 5') == {2}
+    assert table.matching("AGE > 60 OR 'F' = Sex") == {1, 2}
+    with pytest.raises(BadRequestError, match="weight"):
+        table.matching("wieght > 3")
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.parquet
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from core.errors import BadRequestError
 from core.store import open_object
 from core.workloads.vitaldb.identity import case_number
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 REQUIRED_COLUMNS = ("caseid", "subjectid", "age", "sex", "height", "weight", "bmi", "asa")
+TIME_COLUMNS = ("casestart", "caseend")
 LONGEST_CASE_S = 48 * 3600.0
+ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class ClinicalTable:
-    """Rows by case number, first one wins; ``second_rows`` counts those that were ignored."""
+    """Rows by case number, first one wins; ``second_rows`` counts those that were ignored.
+
+    Of each row only the required cells are kept, and those of its times: a table has some seventy columns, and as
+    Python strings they would take many times the file. The filter reads ``data``, the table as it came, once more.
+    """
 
     uri: str
     columns: tuple[str, ...]
     rows: dict[int, dict[str, str]]
     second_rows: int
+    data: bytes = field(repr=False)
 
     def matching(self, where: str) -> frozenset[int]:
         """Numbers of the cases whose row satisfies an SQL condition.
@@ -37,30 +48,79 @@ class ClinicalTable:
         """
         import duckdb  # only those who filter pay for its import
 
-        numbers = list(self.rows)
-        table = pa.table({"case_number_": numbers, **{name: self._typed(name) for name in self.columns}})
-        connection = duckdb.connect(config={"enable_external_access": "false"})
         try:
-            connection.register("clinical", table)
-            found = connection.execute(f"SELECT case_number_ FROM clinical WHERE ({where}\n)").fetchall()
+            try:
+                return self._select(where, _named_columns(where, self.columns))
+            except duckdb.Error:
+                # The database's complaint may list the columns that there are.
+                return self._select(where, self.columns)
         except duckdb.Error as error:
             message = " ".join(str(error).split("LINE 1")[0].split())
             raise BadRequestError(
                 "bad_where", message, where="--where", fix="It is SQL over the clinical table."
             ) from error
+
+    def _select(self, where: str, names: Sequence[str]) -> frozenset[int]:
+        import duckdb
+
+        connection = duckdb.connect(config={"enable_external_access": "false"})
+        try:
+            connection.register("clinical", self._typed(names))
+            found = connection.execute(f"SELECT case_number_ FROM clinical WHERE ({where}\n)").fetchall()
         finally:
             connection.close()
         return frozenset(number for (number,) in found)
 
-    def _typed(self, name: str) -> pa.Array:
-        """The column as numbers where every filled cell is one (``>89`` counts as 90), else as text."""
-        cells = [row[name].strip() for row in self.rows.values()]
-        if name == "age":
-            cells = [cell.replace(">89", "90") for cell in cells]
-        try:
-            return pa.array([float(cell) if cell else None for cell in cells], pa.float64())
-        except ValueError:
-            return pa.array([cell or None for cell in cells], pa.string())
+    def _typed(self, names: Sequence[str]) -> pa.Table:
+        """These columns of the first row of each case, and ``case_number_``."""
+        import pyarrow as pa
+
+        places = [self.columns.index(name) for name in names]
+        numbers: list[int] = []
+        texts: list[list[pa.Array]] = [[] for _ in names]
+        rows = self._first_rows()
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            numbers += (number for number, _ in batch)
+            for place, pieces in zip(places, texts, strict=True):
+                pieces.append(pa.array([cells[place] for _, cells in batch], pa.string()))
+        arrays: dict[str, pa.Array] = {"case_number_": pa.array(numbers, pa.int64())}
+        for name, pieces in zip(names, texts, strict=True):
+            arrays[name] = _typed_column(name, pieces)
+            pieces.clear()
+        return pa.table(arrays)
+
+    def _first_rows(self) -> Iterator[tuple[int, Sequence[str]]]:
+        seen: set[int] = set()
+        position = self.columns.index("caseid")
+        for _, cells in _read(self.uri, self.data)[1]:
+            number = _number(cells[position])
+            if number not in seen:
+                seen.add(number)
+                yield number, cells
+
+
+_PLAIN_CONDITION = re.compile(r"(?!.*\b(?:clinical|columns|from)\b)[\w\s<>=!().,'%+-]*", re.IGNORECASE)
+"""A condition that can mean no column but by its name: no ``*``, no ``#2``, no whole row, no table."""
+
+
+def _named_columns(where: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that a condition may mean: typing all seventy takes long, and few are ever named."""
+    if not _PLAIN_CONDITION.fullmatch(where.replace("\n", " ")):
+        return columns
+    return tuple(name for name in columns if name.lower() in where.lower())
+
+
+def _typed_column(name: str, pieces: Iterable[pa.Array]) -> pa.Array:
+    """The column as numbers where every filled cell is one (``>89`` counts as 90), else as text."""
+    import pyarrow as pa
+
+    cells = [cell.strip() for piece in pieces for cell in piece.to_pylist()]
+    if name == "age":
+        cells = [cell.replace(">89", "90") for cell in cells]
+    try:
+        return pa.array([float(cell) if cell else None for cell in cells], pa.float64())
+    except ValueError:
+        return pa.array([cell or None for cell in cells], pa.string())
 
 
 def duration_s(row: dict[str, str]) -> float | None:
@@ -86,57 +146,88 @@ def read_clinical(uri: str) -> ClinicalTable:
     except FileNotFoundError:
         raise BadRequestError("no_clinical_table", "no such file", where=uri, fix="Check --clinical.") from None
     try:
-        columns, rows = _parquet_rows(data) if uri.endswith(".parquet") else _csv_rows(data)
-    except (UnicodeDecodeError, csv.Error, pa.ArrowException, ValueError) as error:
-        raise _unreadable(uri, " ".join(str(error).split())) from error
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if missing:
+        columns, rows = _read(uri, data)
+        missing = [name for name in REQUIRED_COLUMNS if name not in columns]
+        if missing:
+            raise BadRequestError(
+                "wrong_columns",
+                f"no column {', '.join(missing)}; the table has {', '.join(columns)[:300] or 'none'}",
+                where=uri,
+                fix=f"It needs {', '.join(REQUIRED_COLUMNS)}.",
+            )
+        by_number, second_rows = _index(columns, rows)
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        what = " ".join(str(error).split())
         raise BadRequestError(
-            "wrong_columns",
-            f"no column {', '.join(missing)}; the table has {', '.join(columns)[:300] or 'none'}",
-            where=uri,
-            fix=f"It needs {', '.join(REQUIRED_COLUMNS)}.",
-        )
-    return _index(uri, columns, rows)
+            "unreadable_clinical_table", what, where=uri, fix="It must be a CSV or Parquet table."
+        ) from error
+    return ClinicalTable(uri, columns, by_number, second_rows, data)
 
 
-def _index(uri: str, columns: tuple[str, ...], rows: list[tuple[int, list[str]]]) -> ClinicalTable:
+Rows = Iterator[tuple[int, Sequence[str]]]
+"""Line or row number, and cells."""
+
+
+def _index(columns: tuple[str, ...], rows: Rows) -> tuple[dict[int, dict[str, str]], int]:
+    kept = [(name, columns.index(name)) for name in (*REQUIRED_COLUMNS, *TIME_COLUMNS) if name in columns]
+    case_column = columns.index("caseid")
     by_number: dict[int, dict[str, str]] = {}
     second_rows = 0
+    known: dict[str, str] = {}
     for line, cells in rows:
-        row = dict(zip(columns, cells, strict=True))
-        text = row["caseid"].strip()
-        if not text:
-            raise _unreadable(uri, f"line {line} has no caseid")
-        number = case_number(text.removesuffix(".0"))
+        if not cells[case_column].strip():
+            raise ValueError(f"line {line} has no caseid")
+        number = _number(cells[case_column])
         if number in by_number:
             second_rows += 1
         else:
-            by_number[number] = row
-    return ClinicalTable(uri, columns, by_number, second_rows)
+            # Ages, sexes and weights repeat; one string for each value is enough.
+            by_number[number] = {name: known.setdefault(cells[place], cells[place]) for name, place in kept}
+    return by_number, second_rows
 
 
-def _csv_rows(data: bytes) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
-    reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+def _number(case: str) -> int:
+    return case_number(case.strip().removesuffix(".0"))
+
+
+def _read(uri: str, data: bytes) -> tuple[tuple[str, ...], Rows]:
+    """Columns and rows; ``ValueError`` and its kin, also from the rows, where it is no table."""
+    return _read_parquet(data) if uri.endswith(".parquet") else _read_csv(data)
+
+
+def _read_csv(data: bytes) -> tuple[tuple[str, ...], Rows]:
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
     columns = tuple(name.strip() for name in next(reader, []))
     if len(set(columns)) != len(columns):
         raise ValueError("a column stands twice in the first line")
-    rows: list[tuple[int, list[str]]] = []
-    for cells in reader:
-        if not cells:
-            continue
-        if len(cells) != len(columns):
-            raise ValueError(f"line {reader.line_num} has {len(cells)} cells, the first line {len(columns)}")
-        rows.append((reader.line_num, cells))
-    return columns, rows
+
+    def rows() -> Rows:
+        for cells in reader:
+            if cells and len(cells) != len(columns):
+                raise ValueError(f"line {reader.line_num} has {len(cells)} cells, the first line {len(columns)}")
+            if cells:
+                yield reader.line_num, cells
+
+    return columns, rows()
 
 
-def _parquet_rows(data: bytes) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
-    table = pyarrow.parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-    columns = tuple(str(name) for name in table.column_names)
-    cells = [["" if cell is None else str(cell) for cell in table.column(name).to_pylist()] for name in columns]
-    return columns, [(number, list(row)) for number, row in enumerate(zip(*cells, strict=True), start=1)]
+def _read_parquet(data: bytes) -> tuple[tuple[str, ...], Rows]:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
 
+    def rows() -> Rows:
+        line = 0
+        try:
+            for batch in file.iter_batches(ROWS_AT_ONCE, use_threads=False):
+                cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in batch.columns]
+                for row in zip(*cells, strict=True):
+                    line += 1
+                    yield line, row
+        except pa.ArrowException as error:
+            raise ValueError(str(error)) from error
 
-def _unreadable(uri: str, what: str) -> BadRequestError:
-    return BadRequestError("unreadable_clinical_table", what, where=uri, fix="It must be a CSV or Parquet table.")
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(data))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
+    return tuple(str(name) for name in file.schema_arrow.names), rows()

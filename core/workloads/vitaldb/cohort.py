@@ -27,7 +27,7 @@ TYPICAL_CASE_S = 2.76 * 3600
 class Selection(BaseModel):
     """What the user asked for; ``clinical`` is a location."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     cases: str = "all"
     clinical: str | None = None

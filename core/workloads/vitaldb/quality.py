@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import LossReport
-from core.workloads.vitaldb.features import FEATURES, Feature
+from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, Feature
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.signals import Signals
 
@@ -60,20 +60,41 @@ def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
     return np.bincount(bins, seconds[measured], HISTOGRAM_BINS + 2).astype(np.int64)
 
 
-def run_figures(figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
-    """The cases' figures added up: shares per feature, cleaned-away samples per rule, profiles and units seen."""
-    seconds = sum(case["seconds"] for case in figures)
+def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
+    """The cases' figures added up: shares per feature, cleaned-away samples per rule, profiles and units seen.
+
+    ``figures`` are gone through once, so that they need not all be in memory.
+    """
+    cases = seconds = 0
+    profiles: Counter[str] = Counter()
     cleaned: Counter[str] = Counter()
     units: dict[str, set[str]] = {}
+    sums: dict[str, Counter[str]] = {name: Counter() for name in _SECONDS}
+    with_signal: Counter[str] = Counter()
     for case in figures:
+        cases += 1
+        seconds += case["seconds"]
+        profiles[case["profile"]] += 1
         cleaned.update(case["cleaned"])
         for track, seen in case["units"].items():
             units.setdefault(track, set()).update(seen)
+        for name, total in sums.items():
+            total.update(case[name])
+        with_signal.update(name for name, observed in case["observed_seconds"].items() if observed)
     return {
-        "cases_read": len(figures),
+        "cases_read": cases,
         "seconds": seconds,
-        "profiles": dict(sorted(Counter(case["profile"] for case in figures).items())),
-        "features": {feature.name: _feature_figures(feature.name, figures, seconds) for feature in FEATURES},
+        "profiles": dict(sorted(profiles.items())),
+        "features": {
+            name: {
+                "observed_share": observed / seconds if seconds else 0.0,
+                "clipped_below_share": below / observed if observed else 0.0,
+                "clipped_above_share": above / observed if observed else 0.0,
+                "cases_with_signal": with_signal[name],
+            }
+            for name in FEATURE_NAMES
+            for observed, below, above in [[sums[kind][name] for kind in _SECONDS]]
+        },
         "cleaned_samples": dict(sorted(cleaned.items())),
         "units_seen": {track: sorted(seen) for track, seen in sorted(units.items())},
         "histograms": {
@@ -91,16 +112,7 @@ def run_figures(figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int
     }
 
 
-def _feature_figures(name: str, figures: Sequence[Json], seconds: int) -> Json:
-    observed = sum(case["observed_seconds"][name] for case in figures)
-    below = sum(case["below_range_seconds"][name] for case in figures)
-    above = sum(case["above_range_seconds"][name] for case in figures)
-    return {
-        "observed_share": observed / seconds if seconds else 0.0,
-        "clipped_below_share": below / observed if observed else 0.0,
-        "clipped_above_share": above / observed if observed else 0.0,
-        "cases_with_signal": sum(1 for case in figures if case["observed_seconds"][name]),
-    }
+_SECONDS = ("observed_seconds", "below_range_seconds", "above_range_seconds")
 
 
 def _counted(signals: Signals, rule: Callable[[Floats, Feature], NDArray[np.bool_]]) -> Json:
