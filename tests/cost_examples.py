@@ -1,4 +1,4 @@
-"""Prices in round numbers, made up for tests, and attempts to be priced with them."""
+"""Prices and time figures in round numbers, made up for tests, and attempts to be priced with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from core.cost.occupied import OccupiedTime
 from core.cost.prices import PriceBook
+from core.cost.time_model import Bounds, Coefficients, PerByte, TimeModels
+from core.run.models import PlannedShard
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 START = MIDNIGHT.timestamp()
@@ -70,3 +72,18 @@ def worked(first: float, seconds: float, why: str = "finished", **changes: Any) 
         **changes,
     }
     return OccupiedTime(**content)
+
+
+KNOWN = Coefficients(
+    start_seconds=3.0, case_seconds=0.01, byte_seconds=PerByte(low=1e-8, likely=2e-8, high=4e-8), window_seconds=5e-4,
+    check_window_seconds=1e-4, runs=Bounds(low=0.8, high=1.25), machine='a "quoted" one, µ', date="2026-01-01",
+    command="casemill fit", measured_runs=1, measured_cases=40,
+)  # fmt: skip
+MODELS = TimeModels(other_machine=Bounds(low=0.5, high=2.0), workloads={"vitaldb": KNOWN})
+
+
+def shard(number: int, cases: int = 2, size: int = 50_000_000, windows: int = 1960) -> PlannedShard:
+    """A shard of two seconds by these figures."""
+    return PlannedShard(
+        shard=f"train-{number:05d}", split="train", partition=number, cases=cases, estimated_windows=windows, bytes=size
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +83,11 @@ def test_time_and_money_are_whole_numbers() -> None:
     assert micros_of(START) == micros_at(MIDNIGHT) == 1_767_225_600_000_000
     assert micros_of(0.0000015) == 2
     assert dollars_of(nano_dollars(Decimal("12.345678901"))) == Decimal("12.345678901")
+
+
+def test_the_example_of_the_documentation_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    found = parse_prices(example.encode(), "docs/cost.md")
+    assert len(price_steps(found, "spot", "m7i.large", "eu-north-1a")) == 2
+    assert price_steps(found, "on-demand", "m7i.large", "eu-north-1b")
