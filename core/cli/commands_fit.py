@@ -19,6 +19,7 @@ def fit(
     runs: Annotated[list[str], typer.Argument(help="Finished runs of one workload: OUT/runs/RUN_ID.")],
     machine: Annotated[str, typer.Option(help="The machine that they ran on, in words, for the record.")],
     date: Annotated[str, typer.Option(help="When, for the record: 2026-01-31.")],
+    made_by: Annotated[str, typer.Option(help="How the runs were made, for the record.")] = "casemill run",
     layouts: Annotated[
         list[str] | None,
         typer.Option(help="ground_truth.json of the demo cohort of each run, in their order: names the layouts."),
@@ -42,7 +43,7 @@ def fit(
     if len(names) > 1:
         raise BadRequestError("bad_option", f"runs of {', '.join(sorted(names))}", where="RUN", fix="Give one kind.")
     observations = [item for _, found, _ in seen for item in found]
-    provenance = Provenance(machine, date, f"casemill fit of {len(runs)} runs")
+    provenance = Provenance(machine, date, f"{made_by}; casemill fit of {len(runs)} runs")
     coefficients = fit_coefficients(observations, [item for _, _, item in seen if item], provenance)
     for run, (_, found, _) in zip(runs, seen, strict=True):
         note(f"{run}: took {fit_error(coefficients, found):.2f} times as long as the fit says")

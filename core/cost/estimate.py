@@ -123,7 +123,7 @@ _UNSEEN = (
         how="the run's cost.json shows what reclaims cost, and estimates the start",
     ),
     Unknown(
-        what="storage and requests",
+        what="scratch, storage and requests",
         why="the size of the output is not known from the plan",
         how="casemill rehearse projects the size of the output",
     ),

@@ -17,7 +17,7 @@ def cost_lines(report: CostReport) -> list[str]:
     if not report.complete and report.total_usd is not None:
         head = f"at least {head}; a part is unknown"
     lines = [
-        f"cost       {head}" + (f"; {report.running} attempts are still running" if report.running else ""),
+        f"cost       {head}" + (f"; still running: {_count(report.running, 'attempt')}" if report.running else ""),
         f"  compute  {_partly(report.compute_usd, report, 'compute')}",
         f"  scratch  {_partly(report.scratch_usd, report, 'scratch')}",
         f"  storage  {_partly(report.storage_usd, report, 'storage')} for {report.stored_days} days",
@@ -32,7 +32,7 @@ def cost_lines(report: CostReport) -> list[str]:
             for place, (name, line) in enumerate(found.items())
         ]
     for item in report.unknown:
-        span = "" if item.seconds is None else f", {duration_text(item.seconds)} of {item.attempts} attempts"
+        span = "" if item.seconds is None else f", {duration_text(item.seconds)} of {_count(item.attempts, 'attempt')}"
         lines.append(f"unknown    {item.what}{span}: {item.why}")
     lines += [f"estimated  {item.what}: {dollars_text(item.usd)} ({item.basis})" for item in report.estimates]
     lines += [f"not in it  {text}" for text in report.not_included]
@@ -46,12 +46,15 @@ def _partly(amount: Decimal | None, report: CostReport, what: str) -> str:
 
 
 def _line(line: Line, report: CostReport) -> str:
-    plural = "s" if line.attempts != 1 else ""
-    text = f"{line.attempts:,} attempt{plural}, {duration_text(line.seconds)}, "
+    text = f"{_count(line.attempts, 'attempt')}, {_count(line.cases, 'case')}, {duration_text(line.seconds)}, "
     text += ("at least " if line.unknown_seconds and line.usd is not None else "") + dollars_text(line.usd)
     if line.usd and report.compute_usd:
         text += f" ({line.usd / report.compute_usd:.1%})"
     return text
+
+
+def _count(number: int | None, name: str) -> str:
+    return f"{number or 0:,} {name}{'' if number == 1 else 's'}"
 
 
 def span_text(estimate: Estimate) -> str:
@@ -88,9 +91,8 @@ def estimate_lines(estimate: RunEstimate) -> list[str]:
 def _time(estimate: RunEstimate) -> str:
     if estimate.seconds is None:
         return "unknown"
-    plural = "s" if estimate.workers != 1 else ""
     measured = "" if estimate.calibrated else ", on a machine that was not measured"
-    return f"{span_text(estimate.seconds)} with {estimate.workers:,} worker{plural}{measured}"
+    return f"{span_text(estimate.seconds)} with {_count(estimate.workers, 'worker')}{measured}"
 
 
 def _hours(estimate: RunEstimate) -> str:

@@ -88,7 +88,7 @@ def test_unknown_price_is_unknown_and_never_zero() -> None:
     assert report.by_end["reclaimed"].usd is None
     text = "\n".join(cost_lines(report))
     assert "at least 0.0050 dollars; a part is unknown" in text
-    assert "reclaimed: 1 attempt, 33 min 20 s, unknown" in text
+    assert "reclaimed: 1 attempt, 0 cases, 33 min 20 s, unknown" in text
 
 
 def test_nothing_is_known() -> None:
