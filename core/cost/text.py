@@ -79,7 +79,7 @@ def outcome_line(outcome: EstimateOutcome) -> str:
 def estimate_lines(estimate: RunEstimate) -> list[str]:
     """An estimate for people."""
     lines = [
-        f"work      {estimate.windows:,} windows about, {estimate.bytes / 1e6:,.1f} MB in {estimate.shards:,} shards",
+        f"work      about {estimate.windows:,} windows, {estimate.bytes / 1e6:,.1f} MB in {_count(estimate.shards, 'shard')}",
         f"time      {_time(estimate)}",
         f"workers   {_hours(estimate)}",
         f"cost      {_dollars(estimate)}",
