@@ -104,8 +104,8 @@ class CaseEntry(Document):
 class Place(Document):
     """What an attempt knows of its machine, so that its seconds have a price; None is unknown.
 
-    ``capacity`` is ``spot`` or ``on-demand``. ``processors`` are the vCPUs that the job may use, ``host_processors`` those
-    of the whole instance: an attempt costs seconds × the instance's price × processors / host_processors.
+    ``capacity`` is ``spot`` or ``on-demand``. ``processors`` are the vCPUs that the job may use, ``host_processors``
+    those of the whole instance: an attempt costs seconds × the instance's price × processors / host_processors.
     """
 
     instance_type: str | None = None

@@ -40,7 +40,7 @@ class AskedRun(AskedOptions):
 
     source: str | None = Field(min_length=1)
     workload: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
-    settings: Json = {}
+    settings: Json = Field(default_factory=dict)
     selection: AskedSelection = AskedSelection()
 
     def to_bytes(self) -> bytes:
@@ -77,8 +77,9 @@ def read_submission(given: Json | str | bytes) -> Submission:
         ``bad_submission``: it is not one; the message names the first field that is wrong.
     """
     try:
-        text = isinstance(given, str | bytes)
-        return Submission.model_validate_json(given) if text else Submission.model_validate(given)
+        if isinstance(given, str | bytes):
+            return Submission.model_validate_json(given)
+        return Submission.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         # Only the field's name and the rule: the value may be anything.
@@ -117,8 +118,8 @@ def plan_asked(
     Raises
     ------
     BadRequestError
-        Anything that cannot be done as asked: an unknown workload, a setting that it does not take, a source that cannot
-        be listed, no case.
+        Anything that cannot be done as asked: an unknown workload, a setting that it does not take, a source that
+        cannot be listed, no case.
     """
     workload = build_workload(asked.workload, asked.settings)
     told = {name: getattr(asked, name) for name in AskedOptions.model_fields}

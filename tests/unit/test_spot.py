@@ -21,6 +21,9 @@ def service() -> Iterator[MetadataService]:
         yield service
 
 
+SPOT = Place(instance_type="c7i.large", zone="eu-west-1b", capacity="spot")
+
+
 def statuses(service: MetadataService, path: str = f"/latest/meta-data/{NOTICE_PATH}") -> list[int]:
     return [status for asked, status in service.asked if asked == path]
 
@@ -33,9 +36,7 @@ def wait_for(service: MetadataService, answers: int) -> None:
 
 
 def test_the_service_tells_type_zone_and_capacity(service: MetadataService) -> None:
-    assert read_place(InstanceMetadata(service.endpoint)) == Place(
-        instance_type="c7i.large", zone="eu-west-1b", capacity="spot"
-    )
+    assert read_place(InstanceMetadata(service.endpoint)) == SPOT
     assert service.tokens_given == 1
 
 
@@ -120,9 +121,7 @@ def test_the_watch_ends_when_a_signal_was_first(service: MetadataService) -> Non
 
 def test_one_failed_answer_does_not_mean_that_there_is_no_service(service: MetadataService) -> None:
     service.broken_answers = 1
-    assert read_place(InstanceMetadata(service.endpoint)) == Place(
-        instance_type="c7i.large", zone="eu-west-1b", capacity="spot"
-    )
+    assert read_place(InstanceMetadata(service.endpoint)) == SPOT
 
 
 def test_no_service_is_found_out_soon() -> None:
