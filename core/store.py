@@ -42,7 +42,7 @@ _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """A stored object's key (relative to its store), size in bytes, and the tag that changes when it is written anew."""
+    """A stored object's key (relative to its store), size in bytes, and the tag that changes with every writing."""
 
     key: str
     size: int

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.run.spot import InstanceMetadata, NoMetadataError, read_place, watch_for_notice
 from core.run.models import Place
+from core.run.spot import InstanceMetadata, NoMetadataError, read_place, watch_for_notice
 from core.run.stop import StopRequest
 from tests.metadata_service import NOTICE, NOTICE_PATH, MetadataService, metadata_service
 
