@@ -28,7 +28,10 @@ _ENDED = ("SUCCEEDED", "FAILED")
 
 
 class JobState(Document):
-    """A job in AWS Batch's words; the counts are its children's, or its own where it is no array."""
+    """A job in AWS Batch's words; the counts are its children's, or its own where it is no array.
+
+    ``status_reason`` is the job's, or that of a child that was cancelled because the queue is blocked.
+    """
 
     status: str
     status_reason: str = ""

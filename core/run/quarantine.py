@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pydantic import ValidationError
+
 from core.errors import BadRequestError
 from core.run.models import CommitRecord, Document, RunRequest
+from core.run.plan import bad_option
 from core.run.submission import AskedRun
 
 
 class QuarantineMessage(Document):
-    """A failed case. Ids, the reason's code and flags only: a detail may quote the recording, a queue is read by many."""
+    """A failed case. Ids, the reason's code and flags only: a detail may quote the recording, and many read a queue."""
 
     run_id: str
     data_set: str
@@ -72,9 +75,8 @@ def redrive(
         )
     numbers = sorted({message.case_number for message in messages})
     selection = asked.selection.model_copy(update={"cases": ",".join(map(str, numbers))})
-    update = {"selection": selection, "data_set": data_set, "thresholds": request.thresholds}
-    return AskedRun.model_validate({**asked.model_dump(), **{name: _plain(value) for name, value in update.items()}})
-
-
-def _plain(value: object) -> object:
-    return value.model_dump() if hasattr(value, "model_dump") else value
+    changed = {"selection": selection, "data_set": data_set, "thresholds": request.thresholds}
+    try:
+        return AskedRun(**{**dict(asked), **changed})
+    except ValidationError as error:
+        raise bad_option(error) from error
