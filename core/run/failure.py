@@ -106,6 +106,7 @@ def report_failure(
         execution=execution,
         ending=failure.ending,
         detail=failure.detail,
+        code=failure.code,
         output=store.uri,
         report_key=layout.execution_report(execution),
         data_set=request.data_set if request else None,

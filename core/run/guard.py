@@ -9,10 +9,10 @@ from typing import Literal
 from core.run.models import Attempt, Document, Json
 from core.run.progress_counts import Progress
 
-PROJECTION_CASES = 20
+PROJECTION_CASES = 5
 """A projection from fewer cases, or from less than ``PROJECTION_SHARE`` of them, stops nobody: what is spent does."""
 
-PROJECTION_SHARE = 0.02
+PROJECTION_SHARE = 0.05
 RECLAIM_WINDOW_SECONDS = 3600.0
 NO_PROGRESS_SECONDS = 1800.0
 """No case, no start, no end of an attempt for this long while machines work is worth an alarm."""
@@ -48,11 +48,16 @@ class JobState(Document):
 
 
 class Spending(Document):
-    """Dollars of the run; None is unknown. ``next_usd`` is what is spent until the guard looks again."""
+    """Dollars of the run; None is unknown.
+
+    ``lowest_usd`` is what the whole run costs if all that is in hand goes well; where it is known, it decides and not
+    ``projected_usd``. ``next_usd`` is what is spent until the guard looks again.
+    """
 
     budget_usd: Decimal
     spent_usd: Decimal | None = None
     projected_usd: Decimal | None = None
+    lowest_usd: Decimal | None = None
     next_usd: Decimal | None = None
 
 
@@ -131,7 +136,8 @@ def reclaims_since(attempts: Iterable[Attempt], moment: float) -> int:
 
 def _over_budget(spending: Spending, progress: Progress) -> str:
     """Why the run must stop; empty where it need not."""
-    budget, spent, projected = spending.budget_usd, spending.spent_usd, spending.projected_usd
+    budget, spent = spending.budget_usd, spending.spent_usd
+    projected = spending.projected_usd if spending.lowest_usd is None else spending.lowest_usd
     if spent is not None and spent >= budget:
         return f"{dollars(spent)} are spent, the budget is {dollars(budget)}"
     if spent is not None and spending.next_usd is not None and spent + spending.next_usd > budget:
@@ -139,7 +145,7 @@ def _over_budget(spending: Spending, progress: Progress) -> str:
     finished = progress.cases_finished
     known = finished >= PROJECTION_CASES and finished >= PROJECTION_SHARE * progress.cases_planned
     if projected is not None and projected > budget and known:
-        return f"the whole run is projected to cost {dollars(projected)}, the budget is {dollars(budget)}"
+        return f"the whole run is projected to cost at least {dollars(projected)}, the budget is {dollars(budget)}"
     return ""
 
 

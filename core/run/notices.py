@@ -31,6 +31,10 @@ _HAPPENED: dict[Ending, str] = {
 }
 
 
+_MAY_QUOTE = ("bad_where", "unreadable_clinical_table")
+"""The words of these errors are partly those of the database, which names the value that it stumbled over."""
+
+
 class Mail(Document):
     """Plain text; the subject is ASCII and at most 100 characters."""
 
@@ -55,7 +59,8 @@ def mail_of(report: RunReport, stage: str = "") -> Mail:
     """What happened, what it means, what to do, and where the report is. Ids and counts only."""
     where = f" ({stage})" if stage else ""
     subject = f"Casemill{where}: run {report.run_id} {_HAPPENED[report.ending]}"
-    said = f": {report.detail}" if report.detail else "."
+    detail = f"[{report.code}] (its words are in the report)" if report.code in _MAY_QUOTE else report.detail
+    said = f": {detail}" if detail else "."
     body = [
         f"What happened: run {report.run_id} {_HAPPENED[report.ending]}{said}",
         f"What it means: {MEANING[report.ending]}",
@@ -63,7 +68,9 @@ def mail_of(report: RunReport, stage: str = "") -> Mail:
         f"Report:        {report.report_uri}",
         "",
         # A check's problem may quote a value; the report keeps it where the data is.
-        report_text(report.model_copy(update={"problems": _names(report.problems), "quarantined": ()})),
+        report_text(
+            report.model_copy(update={"detail": detail, "problems": _names(report.problems), "quarantined": ()})
+        ),
     ]
     return Mail(subject=plain_subject(subject), body="\n".join(body))
 

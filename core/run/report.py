@@ -44,8 +44,8 @@ MEANING: dict[Ending, str] = {
 }
 TO_DO: dict[Ending, str] = {
     "success": "Nothing; train on it.",
-    "verification failed": "Read the failed checks. If an object was damaged or replaced, remove that shard's object and"
-    " its commit record, and submit the run again.",
+    "verification failed": "Read the failed checks. If an object was damaged or replaced, remove it and its shard's"
+    " commit record, and submit the run again.",
     "quarantine above threshold": "Look at the reasons in quarantine.jsonl; mend the source, or lower the threshold.",
     "incomplete": "Read why the attempts ended, mend that, and submit the run again: only what is missing is done.",
     "over budget": "Submit the same run again with a higher budget: only what is missing is done.",
@@ -67,15 +67,17 @@ class Money(Document):
 class RunReport(Document):
     """How an execution ended and what is known of its run. Ids and counts only.
 
-    ``detail`` is one sentence of this execution's own. ``cases_planned`` is None where the run was never planned.
-    ``outcomes`` and ``reasons`` count the cases of committed shards. ``published``: the data set is there and verified,
-    maybe by an earlier execution. ``report_key`` is where this very report stays; ``report.txt`` is the last one's.
+    ``detail`` is one sentence of this execution's own, ``code`` that of the error that ended it. ``cases_planned`` is
+    None where the run was never planned. ``outcomes`` and ``reasons`` count the cases of committed shards.
+    ``published``: the data set is there and verified, maybe by an earlier execution. ``report_key`` is where this very
+    report stays; ``report.txt`` is the last one's.
     """
 
     run_id: str
     execution: str
     ending: Ending
     detail: str = ""
+    code: str = ""
     output: str
     report_key: str
     data_set: str | None = None
