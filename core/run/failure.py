@@ -18,7 +18,7 @@ from core.run.plan import RUN_ID_PATTERN
 from core.run.plan_store import read_request
 from core.run.progress import READERS, read_shards
 from core.run.publish import read_success, withdraw
-from core.run.report import MOST_SHOWN, Ending, Money, RunReport, attempt_ends, write_report
+from core.run.report import MOST_SHOWN, Ending, Money, RunReport, attempt_ends, silent_attempts, write_report
 from core.run.rounds import committed_shards
 from core.store import Store
 
@@ -120,7 +120,7 @@ def report_failure(
         records=known.records,
         open_partitions=len(known.open_partitions),
         first_open_partitions=tuple(known.open_partitions[:MOST_SHOWN]),
-        attempts=attempt_ends(store, run_id) if request else {},
+        attempts=_attempts(store, run_id) if request else {},
         success_threshold=request.success_threshold if request else None,
         problems=tuple(known.problems[:MOST_SHOWN]),
         quarantined=tuple(known.quarantined[:MOST_SHOWN]),
@@ -130,6 +130,11 @@ def report_failure(
     refused = run_id == NO_RUN or failure.code in ("run_id_taken", "bad_submission")
     write_report(store, report, of_the_run=not refused)
     return report
+
+
+def _attempts(store: Store, run_id: str) -> dict[str, int]:
+    ends, silent = attempt_ends(store, run_id), silent_attempts(store, run_id)
+    return {**ends, "without a word": silent} if silent else ends
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from core.run.attempts import read_heartbeat
 from core.run.guard import dollars
 from core.run.layout import RunLayout
 from core.run.models import Attempt, Document
@@ -162,6 +163,16 @@ def attempt_ends(store: Store, run_id: str) -> dict[str, int]:
     keys = [item.key for item in store.list(f"{RunLayout(run_id).root}/attempts")]
     with ThreadPoolExecutor(READERS) as pool:
         return dict(sorted(Counter(pool.map(lambda key: _why(store, key), keys)).items()))
+
+
+def silent_attempts(store: Store, run_id: str) -> int:
+    """Attempts with a heartbeat and no record: they work, or were killed without a word."""
+    layout = RunLayout(run_id)
+    recorded = {item.key for item in store.list(f"{layout.root}/attempts")}
+    partitions = [int(item.key.rpartition("/")[2].removesuffix(".json")) for item in store.list(layout.progress)]
+    with ThreadPoolExecutor(READERS) as pool:
+        beats = pool.map(lambda partition: read_heartbeat(store, layout, partition), partitions)
+        return sum(beat is not None and layout.attempt(beat.partition, beat.attempt) not in recorded for beat in beats)
 
 
 def report_text(report: RunReport) -> str:

@@ -134,7 +134,7 @@ def test_job_names_fit_aws_batch(run_id: str, number: int) -> None:
 
 
 def planned(number: int, windows: int = 1) -> PlannedShard:
-    return PlannedShard(
+    return PlannedShard.model_construct(
         shard=f"train-{number:05d}", split="train", partition=number, cases=1, estimated_windows=windows, bytes=1
     )
 
@@ -153,7 +153,7 @@ def test_groups_hold_every_shard_once_in_order_and_stay_in_their_bounds(windows:
         assert len(group) == 1 or sum(sizes[name] for name in group) <= GROUP_BYTES
 
 
-@pytest.mark.parametrize(("count", "windows"), [(10_000, 15_000), (200_000, 1), (60_000, 10**7), (1_001, 10**9)])
+@pytest.mark.parametrize(("count", "windows"), [(10_000, 15_000), (120_000, 1), (20_000, 10**7), (1_001, 10**9)])
 def test_there_are_never_more_groups_than_the_state_machine_can_carry(count: int, windows: int) -> None:
     groups = verify_groups([planned(number, windows) for number in range(count)], 20_000)
     assert sum(map(len, groups)) == count
