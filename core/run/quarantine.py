@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic import ValidationError
 
 from core.errors import BadRequestError
-from core.run.models import CommitRecord, Document, RunRequest
+from core.run.models import CommitRecord, Document, RunRequest, ShardEntry
 from core.run.plan import bad_option
 from core.run.submission import AskedRun
 
@@ -28,8 +28,10 @@ class QuarantineMessage(Document):
         return self.model_dump_json()
 
 
-def quarantine_messages(request: RunRequest, records: Iterable[CommitRecord]) -> Iterator[QuarantineMessage]:
-    """One message for each failed case, in the order of the records."""
+def quarantine_messages(
+    request: RunRequest, records: Iterable[CommitRecord | ShardEntry]
+) -> Iterator[QuarantineMessage]:
+    """One message for each failed case, in the order of the records, which may be the manifest's entries."""
     for record in records:
         for case in record.cases:
             if case.reason:
