@@ -15,7 +15,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -41,10 +41,11 @@ _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """A stored object's key (relative to its store) and size in bytes."""
+    """A stored object's key (relative to its store), size in bytes, and the tag that changes with every writing."""
 
     key: str
     size: int
+    e_tag: str | None = field(default=None, compare=False)
 
 
 class Access(Protocol):
@@ -205,14 +206,14 @@ class Store:
 
         def read(objects: ObjectStore) -> list[ObjectInfo]:
             pages = obstore.list(objects, prefix or None)
-            return [ObjectInfo(item["path"], item["size"]) for page in pages for item in page]
+            return [ObjectInfo(item["path"], item["size"], item["e_tag"]) for page in pages for item in page]
 
         return sorted(self._call(prefix, read), key=lambda item: item.key)
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Key and size, or None where there is no such object."""
+        """Key, size and tag, or None where there is no such object."""
         meta = self._meta(key, None)
-        return None if meta is None else ObjectInfo(key, meta["size"])
+        return None if meta is None else ObjectInfo(key, meta["size"], meta["e_tag"])
 
     def fingerprint(self, key: str, stop: threading.Event | None = None) -> str | None:
         """What tells this content of the object from another at the same key; ``stop`` ends repeats early.

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from core.errors import BugError, CasemillError
 from core.run.case_cache import CaseCache, entry_digest
-from core.run.guard import guarded, process_case
 from core.run.prefetch import read_ahead
+from core.run.process import guarded, process_case
 from core.run.source import StoreSource
 from core.workload import Case, CaseResult, Extract, ExtractingWorkload, Workload
 
@@ -39,7 +39,7 @@ class CaseReader(Protocol):
     def recalled(self) -> int: ...
 
     def process(self, case: Case) -> CaseResult:
-        """The case's result; errors as :func:`core.run.guard.guarded`."""
+        """The case's result; errors as :func:`core.run.process.guarded`."""
         ...
 
 

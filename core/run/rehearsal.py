@@ -50,7 +50,8 @@ KILL_TRIES = 3
 class RehearsalRequest:
     """The full run's plan, and how it is rehearsed.
 
-    ``cache`` is filled by the undisturbed run of the sample. ``model``: a case's seconds on the machine that the time model was measured on; the rehearsal measures this one.
+    ``cache`` is filled by the undisturbed run of the sample. ``model``: a case's seconds on the machine that the time
+    model was measured on; the rehearsal measures this one.
     """
 
     plan: Plan

@@ -12,11 +12,11 @@ import pytest
 
 from core.errors import EXIT_RETRY, TransientError
 from core.run.commit import commit_shard, read_commit
-from core.run.guard import process_case
 from core.run.layout import RunLayout
 from core.run.models import Attempt, Worker
 from core.run.plan import Plan, checked_options, make_plan
 from core.run.plan_store import write_plan
+from core.run.process import process_case
 from core.run.publish import publish, verify_published
 from core.run.shard import OpenShard
 from core.run.source import open_source

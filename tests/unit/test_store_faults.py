@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import BadRequestError, CasemillError, ContentError, TransientError
 from core.faults import classify
-from core.run.guard import process_case
+from core.run.process import process_case
 from core.store import open_store
 from core.workload import Case
 from tests.toy_workload import ToyWorkload
