@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -20,6 +19,10 @@ from benchmarks.table import Results, markdown
 RESULTS, TABLE = "results.json", "results.md"
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
 def main(
     only: Annotated[str, typer.Option(help="Parts, separated by commas; --list names them.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Small files and few rounds: does everything work?")] = False,
@@ -70,4 +73,4 @@ def run(folder: BenchFolder, names: list[str], quick: bool) -> Results:
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    app()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 
 
 def work_partition(out: str, run_id: str, partition: str) -> None:
@@ -61,7 +62,12 @@ def publish_run(out: str, run_id: str, workers: str) -> None:
         raise RuntimeError([check.detail for check in published.verification.checks if not check.passed])
 
 
-TASKS = {"partition": work_partition, "plan": plan_cohort, "import": import_worker, "publish": publish_run}
+TASKS: dict[str, Callable[..., None]] = {
+    "partition": work_partition,
+    "plan": plan_cohort,
+    "import": import_worker,
+    "publish": publish_run,
+}
 
 
 def main(arguments: list[str]) -> None:

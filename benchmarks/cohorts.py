@@ -10,7 +10,6 @@ from benchmarks.runs import planned_run
 from benchmarks.sizes import Sizes
 from benchmarks.table import Line, Part, line
 from core.cli.machine import processors
-from core.recording.writer import Layout
 from core.run.pipeline import execute
 from core.run.progress import read_progress
 from core.workloads.registry import build_workload
@@ -21,12 +20,12 @@ SHORT_CASE_S = 460
 
 def measure_cohorts(folder: BenchFolder, sizes: Sizes) -> Part:
     """One run of each size: what a case costs, and the memory of the largest worker, must not grow."""
-    recording = folder.recording(Layout.INTERLEAVED, SHORT_CASE_S, waves=False)
+    recording = folder.short_recording(SHORT_CASE_S)
     lines: list[Line] = []
     seconds: dict[str, tuple[float, ...]] = {}
     for cases in sizes.cohorts:
         with folder.scratch() as scratch:
-            link_cases(recording.path, scratch / "cases", cases)
+            link_cases(recording, scratch / "cases", cases)
             started = time.perf_counter()
             store, plan = planned_run(scratch / "cases", scratch / "out", thresholds=None)
             result = execute(store, plan, build_workload("vitaldb", {}), build_workload, processors())

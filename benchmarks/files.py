@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from benchmarks.layouts import Facts, write_recording
+from benchmarks.layouts import Facts, write_recording, write_short_recording
 from core.code_version import code_version
 from core.recording.writer import Layout
 
@@ -39,13 +40,21 @@ class BenchFolder:
 
     root: Path
 
-    def recording(self, layout: Layout, seconds: int, waves: bool = True) -> BenchRecording:
+    def short_recording(self, seconds: int) -> Path:
+        """A plain recording without waves, made if it is not there."""
+        path = self.kept(f"short-{seconds}") / KEY
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_short_recording(path, seconds)
+        return path
+
+    def recording(self, layout: Layout, seconds: int) -> BenchRecording:
         """The recording of this layout and length, made if it is not there."""
-        folder = self.kept(f"{layout.value}-{seconds}{'' if waves else '-numeric'}")
+        folder = self.kept(f"{layout.value}-{seconds}")
         facts = folder / "facts.json"
         if not facts.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            found = write_recording(folder / KEY, layout, seconds, waves)
+            found = write_recording(folder / KEY, layout, seconds)
             facts.write_text(json.dumps(vars(found)))
         return BenchRecording(folder, seconds, Facts(**{**json.loads(facts.read_text()), "layout": layout}))
 
@@ -77,6 +86,7 @@ def link_cases(recording: Path, folder: Path, cases: int) -> None:
         os.link(recording, folder / f"{number:04d}.vital")
 
 
+@cache
 def _code() -> str:
     own = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from pyinstrument import Profiler
@@ -34,9 +34,9 @@ def measure_profile(folder: BenchFolder, sizes: Sizes) -> Part:
         page = folder.root / f"profile-{layout.value}.html"
         page.write_text(profiler.output_html(), encoding="utf-8")
         root = profiler.last_session.root_frame() if profiler.last_session else None
-        own = _own_seconds(root) if root else Counter[str]()
+        own = _own_seconds(root) if root else {}
         total = sum(own.values())
-        for name, seconds in own.most_common(SHOWN):
+        for name, seconds in sorted(own.items(), key=lambda item: -item[1])[:SHOWN]:
             share = 100 * seconds / total
             title = f"{layout.value.replace('_', ' ')}: {name}"
             detail = f"{seconds / sizes.profiled_calls * 1e3:.1f} ms a case"
@@ -47,13 +47,13 @@ def measure_profile(folder: BenchFolder, sizes: Sizes) -> Part:
     return Part(name="profile", title="Profile of a whole case", about=about, lines=tuple(lines))
 
 
-def _own_seconds(root: Frame) -> Counter[str]:
+def _own_seconds(root: Frame) -> dict[str, float]:
     """Seconds by function, without those of the functions that it calls."""
-    own: Counter[str] = Counter()
+    own: dict[str, float] = defaultdict(float)
     waiting = [root]
     while waiting:
         frame = waiting.pop()
-        waiting += frame.children
-        place = f"{Path(frame.file_path or '').name}: {frame.function}"
-        own[place] += frame.absorbed_time + frame.time - sum(child.time for child in frame.children)
-    return +own
+        called = [child for child in frame.children if not child.is_synthetic]
+        waiting += called
+        own[f"{Path(frame.file_path or '').name}: {frame.function}"] += frame.time - sum(child.time for child in called)
+    return dict(own)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.recording.model import Header
 from core.recording.writer import Format, GzipWriter, Layout, NumericTrack, encode
+from core.workloads.vitaldb.demo.bench import plain_channels
 from core.workloads.vitaldb.demo.channels import WANTED, Channel
 from core.workloads.vitaldb.demo.devices import channels_of
 from core.workloads.vitaldb.demo.patient import CasePlan, plan_case
@@ -63,13 +64,13 @@ class Facts:
     wanted_records: int
 
 
-def write_recording(path: Path, layout: Layout, seconds: int, waves: bool = True) -> Facts:
+def write_recording(path: Path, layout: Layout, seconds: int) -> Facts:
     """Write one recording of so many seconds."""
     plan = _plan(layout, seconds)
     channels = _channels(plan)
     with GzipWriter(path) as file:
         tape = Tape(file.write, _header(layout, channels))
-        before = _write(tape, layout, channels, _waves(plan) if waves else [], plan)
+        before = _write(tape, layout, channels, _waves(plan), plan.start, seconds)
     sizes = [channel.times.size for channel in channels]
     last = max(index for index, channel in enumerate(channels) if channel.full_name in TRACKS)
     needed = before + sum(sizes[: last + 1]) * (17 + Format.F32.dtype.itemsize)
@@ -80,6 +81,13 @@ def write_recording(path: Path, layout: Layout, seconds: int, waves: bool = True
         needed_bytes=needed if layout is Layout.PACKED else tape.bytes_out,
         wanted_records=sum(size for size, channel in zip(sizes, channels, strict=True) if channel.full_name in TRACKS),
     )
+
+
+def write_short_recording(path: Path, seconds: int) -> None:
+    """A plain recording of any length, interleaved, without waves: what large cohorts are made of."""
+    channels = plain_channels(SEED, 1, seconds)
+    with GzipWriter(path) as file:
+        _write(Tape(file.write, _header(Layout.INTERLEAVED, channels)), Layout.INTERLEAVED, channels, [])
 
 
 def _plan(layout: Layout, seconds: int) -> CasePlan:
@@ -115,7 +123,9 @@ def _header(layout: Layout, channels: Sequence[Channel]) -> Header:
     return Header(3, 27, TIMEZONE_BIAS_MINUTES, start, end, layout is Layout.PACKED)
 
 
-def _write(tape: Tape, layout: Layout, channels: Sequence[Channel], waves: Sequence[Wave], plan: CasePlan) -> int:
+def _write(
+    tape: Tape, layout: Layout, channels: Sequence[Channel], waves: Sequence[Wave], start: float = 0.0, seconds: int = 0
+) -> int:
     """Write everything; returns the bytes before the first record."""
     names = dict.fromkeys([*(channel.device for channel in channels), *(wave.device for wave in waves)])
     devices = {name: number for number, name in enumerate(names, 1)}
@@ -128,7 +138,7 @@ def _write(tape: Tape, layout: Layout, channels: Sequence[Channel], waves: Seque
         tape.track(declaration)
         numerics.append(NumericTrack(declaration, channel.times, encode(declaration, channel.values)))
     tracks = [
-        wave.track(number, devices[wave.device], plan.start + 1.0, plan.seconds - 2, layout)
+        wave.track(number, devices[wave.device], start + 1.0, seconds - 2, layout)
         for number, wave in enumerate(waves, len(channels) + 1)
     ]
     for track in tracks:

@@ -43,7 +43,7 @@ def read_usual(path: Path) -> Any:
 def naive_case(recording: Path, out: Path, as_lists: bool = False) -> int:
     """One recording to one GZIP file of examples; returns their number.
 
-    Protobuf takes Python lists faster than arrays, which not everybody knows: ``as_lists`` is the script of one who does.
+    Protobuf takes Python lists faster than arrays, which few know: ``as_lists`` is the script of one who does.
     """
     raw = read_usual(recording).to_pandas(list(TRACKS), 1)
     frame = _features(raw).ffill().fillna({name: BEFORE.get(name, 0.0) for name in RANGES})

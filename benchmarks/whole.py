@@ -56,8 +56,8 @@ def measure_whole_case(folder: BenchFolder, sizes: Sizes, layout: Layout) -> Par
              milliseconds(("vitaldb", times["vitaldb"]), ("ours", times["our reader"]))),
         line("whole case, share of the inflate limit", ratio(inflate, ours).scaled(100), "%", at_least(limit),
              milliseconds(("limit", inflate), ("ours", ours))),
-        line("whole case against the naive script, protobuf fed with Python lists", ratio(times["naive from lists"], ours),
-             "×", detail=milliseconds(("naive", times["naive from lists"]))),
+        line("whole case against the naive script that feeds protobuf with Python lists",
+             ratio(times["naive from lists"], ours), "×", detail=milliseconds(("naive", times["naive from lists"]))),
         line("reader, share of the inflate limit", ratio(inflate, times["our reader"]).scaled(100), "%"),
         *_stages(times),
     ]  # fmt: skip
