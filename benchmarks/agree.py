@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.errors import DisagreementError
 from benchmarks.layouts import TRACKS
 from benchmarks.ours import SHARD_KEY, OurCase, write_examples
 from benchmarks.usual import RANGES, TARGETS, naive_case, read_examples, read_usual, write_usual
@@ -19,10 +20,6 @@ TOLERANCE = 1e-5
 
 SPECIAL = ("BP_SYS", "BP_DIA", "BP_MAP", "Noradrenalin_INF")
 """Features with rules that the naive script has not: contradicting pressures, and zero in a gap."""
-
-
-class DisagreementError(Exception):
-    """Two programs that should give the same did not."""
 
 
 def tracks_agree(case: OurCase, path: Path) -> str:

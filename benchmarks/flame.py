@@ -53,7 +53,7 @@ def _own_seconds(root: Frame) -> dict[str, float]:
     waiting = [root]
     while waiting:
         frame = waiting.pop()
-        called = [child for child in frame.children if not child.is_synthetic]
+        called = [child for child in frame.children if not child.is_synthetic_leaf]
         waiting += called
         own[f"{Path(frame.file_path or '').name}: {frame.function}"] += frame.time - sum(child.time for child in called)
     return dict(own)

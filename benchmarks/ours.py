@@ -16,7 +16,6 @@ from core.recording.read import read_recording
 from core.run.plan import PlannedCase
 from core.run.shard import PACKED_WINDOWS, OpenShard
 from core.run.source import StoreSource, open_source
-from core.run.worker import process_case
 from core.schema import Schema
 from core.store import Store, open_store
 from core.workload import Case, CaseResult, Columns, Outcome, Workload
@@ -45,7 +44,7 @@ class OurCase:
 
     def process(self) -> CaseResult:
         """Read, clean, grid, windows."""
-        return process_case(self.workload, self.planned.case, self.source)
+        return self.workload.process(self.planned.case, self.source)
 
     def finish(self, result: CaseResult) -> OpenShard:
         """Pack, hash, GZIP."""
