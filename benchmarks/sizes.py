@@ -15,6 +15,7 @@ class Sizes:
     few_rounds: int = 3
     case_s: int = THREE_HOURS_S
     hours: tuple[float, ...] = (0.5, 1.0, 3.0, 10.0)
+    processes: tuple[int, ...] = (1, 2, 4)
     scaling_seconds: float = 12.0
     cohorts: tuple[int, ...] = (100, 1_000, 10_000)
     planned_cases: int = 100_000
@@ -24,6 +25,6 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), scaling_seconds=0.2, cohorts=(20,), planned_cases=400,
+    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.2, cohorts=(20,), planned_cases=400,
     verified_cases=2, profiled_calls=1,
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -14,6 +13,7 @@ from benchmarks.ours import our_case
 from benchmarks.runs import planned_run
 from benchmarks.sizes import Sizes
 from benchmarks.table import Part, at_least, line, raw
+from core.cli.machine import processors
 from core.recording.writer import Layout
 
 PARTITIONS = 8
@@ -22,7 +22,7 @@ PARTITIONS = 8
 def measure_workers(folder: BenchFolder, sizes: Sizes) -> Part:
     """The working time alone; what starting a process costs stands under start-up."""
     recording = folder.recording(Layout.INTERLEAVED, sizes.case_s)
-    counts = [1, 2, 4] + [count for count in (8, 16, 32) if count <= (os.cpu_count() or 1)]
+    counts = [*sizes.processes, *(count for count in (8, 16, 32) if max(sizes.processes) < count <= processors())]
     with folder.scratch() as scratch:
         case = our_case(recording, scratch / "one")
         one = in_turn({"one case": case.whole}, 2)["one case"].median

@@ -33,7 +33,7 @@ from core.workloads.vitaldb.windows import count_windows
 pytestmark = pytest.mark.slow
 
 TINY = Sizes(
-    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), scaling_seconds=0.01, cohorts=(20,), planned_cases=60,
+    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.01, cohorts=(20,), planned_cases=60,
     verified_cases=2, profiled_calls=1,
 )  # fmt: skip
 
