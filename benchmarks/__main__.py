@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.page import PAGE, with_results
 from benchmarks.parts import GROUPS, parts
 from benchmarks.sizes import FULL, QUICK
-from benchmarks.table import Results, markdown
+from benchmarks.table import Part, Results, markdown
 
 RESULTS, TABLE = "results.json", "results.md"
 
@@ -37,14 +38,15 @@ def main(
         typer.echo("\n".join(parts()))
         return
     if write_page:
-        results = Results.model_validate_json((out / RESULTS).read_bytes())
-        PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+        stored = Results.model_validate_json((out / RESULTS).read_bytes())
+        PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), stored), encoding="utf-8")
         return
-    results = run(BenchFolder(out.resolve()), chosen(only), quick)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / RESULTS).write_text(results.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (out / TABLE).write_text(markdown(results), encoding="utf-8")
-    typer.echo(markdown(results))
+    for results in run(BenchFolder(out.resolve()), chosen(only), quick):
+        # After every part, so that a run that is stopped leaves what it has measured.
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RESULTS).write_text(results.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (out / TABLE).write_text(markdown(results), encoding="utf-8")
+    typer.echo((out / TABLE).read_text(encoding="utf-8"))
 
 
 def chosen(only: str) -> list[str]:
@@ -57,19 +59,19 @@ def chosen(only: str) -> list[str]:
     return [name for name in parts() if not names or name in wanted]
 
 
-def run(folder: BenchFolder, names: list[str], quick: bool) -> Results:
-    """Measure these parts."""
-    # Spawned workers warn of nothing, and the naive script's libraries warn of much.
+def run(folder: BenchFolder, names: list[str], quick: bool) -> Iterator[Results]:
+    """Measure these parts; after each one, the results so far."""
+    # The libraries of the naive script warn of much, and nothing of it concerns a benchmark.
     warnings.filterwarnings("ignore")
     machine = describe_machine()
     folder.forget_others()
-    found = []
+    found: list[Part] = []
     for name in names:
         started = time.perf_counter()
         typer.echo(f"{name} ...", err=True)
         part = parts()[name](folder, QUICK if quick else FULL)
         found.append(part.model_copy(update={"seconds": round(time.perf_counter() - started, 1)}))
-    return Results(quick=quick, machine=machine, parts=tuple(found))
+        yield Results(quick=quick, machine=machine, parts=tuple(found))
 
 
 if __name__ == "__main__":

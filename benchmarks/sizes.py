@@ -25,6 +25,6 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(
-    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.2, cohorts=(20,), planned_cases=400,
-    verified_cases=2, profiled_calls=1,
+    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.2,
+    cohorts=(20,), planned_cases=400, verified_cases=2, profiled_calls=1,
 )  # fmt: skip

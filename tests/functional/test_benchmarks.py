@@ -6,12 +6,13 @@ import itertools
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("vitaldb")
 
 from benchmarks import usual
-from benchmarks.__main__ import chosen
+from benchmarks.__main__ import app, chosen
 from benchmarks.agree import windows_agree
 from benchmarks.cache import case_seconds, run_cases
 from benchmarks.errors import DisagreementError
@@ -33,8 +34,8 @@ from core.workloads.vitaldb.windows import count_windows
 pytestmark = pytest.mark.slow
 
 TINY = Sizes(
-    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.01, cohorts=(20,), planned_cases=60,
-    verified_cases=2, profiled_calls=1,
+    rounds=1, few_rounds=1, case_s=900, hours=(0.25,), processes=(1, 2), scaling_seconds=0.01,
+    cohorts=(20,), planned_cases=60, verified_cases=2, profiled_calls=1,
 )  # fmt: skip
 
 SPAWNING = ("workers", "hours", "cohorts", "startup", "plan", "protocol")
@@ -173,6 +174,19 @@ def test_page_takes_the_stored_results() -> None:
     assert with_results(once, stored) == once
     with pytest.raises(ValueError, match="both marks"):
         with_results("no marks", stored)
+
+
+def test_results_are_printed_and_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (line("fast", ratio(Times((3.0,)), Times((1.0,))), "×", at_least(2)),)
+    made = {name: lambda folder, sizes, name=name: Part(name=name, title=name, lines=lines) for name in ("one", "two")}
+    monkeypatch.setattr("benchmarks.__main__.parts", lambda: made)
+    done = CliRunner().invoke(app, ["--out", str(tmp_path / "bench"), "--quick"])
+    assert done.exit_code == 0, done.output
+    stored = Results.model_validate_json((tmp_path / "bench" / "results.json").read_bytes())
+    assert [part.name for part in stored.parts] == ["one", "two"]
+    assert stored.quick
+    assert markdown(stored) == (tmp_path / "bench" / "results.md").read_text(encoding="utf-8")
+    assert "2 of 2 goals are met." in done.output
 
 
 def test_parts_are_chosen_by_name_or_group() -> None:
