@@ -9,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test chaos lint lock clean
+.PHONY: help setup demo test chaos bench lint lock clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
+	@echo "make bench  measure speed and memory beside the usual tools and the bare limits (about ten minutes)"
 	@echo "make setup  only make .venv with the casemill command"
 	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
 	@echo "make clean  remove what the others made"
@@ -54,6 +55,10 @@ test: lint
 chaos: $(VENV)/.everything
 	@CASEMILL_CHAOS=long $(BIN)/pytest tests/chaos
 
+# Ours, the usual tools and the bare limits in turn; files, tables and profiles go to bench/.
+bench: $(VENV)/.everything
+	@$(BIN)/python -m benchmarks
+
 lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
@@ -62,4 +67,4 @@ lock: $(VENV)/.everything
 	  --output-file batch_image/requirements.txt
 
 clean:
-	@rm -rf $(VENV) $(DEMO) build *.egg-info
+	@rm -rf $(VENV) $(DEMO) bench build *.egg-info

@@ -9,7 +9,9 @@ from typing import Any
 from core.run.findings import verify_group
 from core.run.layout import RunLayout
 from core.run.models import Place, RoundPlan
-from core.run.plan_store import open_plan, read_plan
+from core.run.partition import read_partition
+from core.run.plan_store import read_plan, read_request
+from core.run.progress import read_shards
 from core.run.publish import Publication, publish
 from core.run.report import report_publication
 from core.run.rounds import RoundDecision, next_round
@@ -65,7 +67,7 @@ class CloudBench:
 
     def child(self, partition: int) -> bool:
         """One attempt at a partition; whether it finished."""
-        plan = open_plan(self.store, self.run_id)
+        plan = read_partition(self.store, read_request(self.store, self.run_id), partition)
         workload, stop = ToyWorkload(plan.request.configuration), StopRequest()
 
         def before(case: Case) -> None:
@@ -80,7 +82,7 @@ class CloudBench:
         clock = Clock(now=lambda: self.seconds, elapsed=lambda: self.seconds)
         try:
             worker = PartitionWorker(
-                self.store, plan.part(partition), workload, None, partition, stop=stop, clock=clock, place=SPOT,
+                self.store, plan, workload, None, partition, stop=stop, clock=clock, place=SPOT,
                 heartbeat_seconds=0.0,
             )  # fmt: skip
             return worker.run().why == "finished"
@@ -96,8 +98,8 @@ class CloudBench:
         return decision
 
     def groups(self) -> int:
-        stored = open_plan(self.store, self.run_id)
-        return len(groups_of(stored.request, stored.shards.shards))
+        shards = read_shards(self.store, self.run_id).shards
+        return len(groups_of(read_request(self.store, self.run_id), shards))
 
     def verify(self) -> None:
         for group in range(self.groups()):
