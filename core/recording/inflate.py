@@ -95,6 +95,12 @@ class Inflate:
         # One byte left over that may begin another member says that the file was cut there.
         self.truncated = member is not None or bool(head)
 
+    def close(self) -> None:
+        """Leave the rest of the input where it is; who delivers it may stop."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
     def _no_member(self, rest: bytes, members: int) -> None:
         if not members:
             raise unreadable("This is not a gzip file.")

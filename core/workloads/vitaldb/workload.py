@@ -58,7 +58,7 @@ class VitaldbWorkload:
         if case.key is None or source is None:
             return CaseResult(Outcome.FAILED, reason="not_found", detail="no recording in the source")
         try:
-            recording = read_recording(case.key, source.read(case.key), self._wanted)
+            recording = read_recording(case.key, source.read(case.key), self._wanted, may_stop=True)
         except FileNotFoundError:
             return CaseResult(Outcome.FAILED, reason="not_found", detail="gone since planning")
         except ContentError as error:
