@@ -22,7 +22,7 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/recording/compile.py core/recording/walk.c
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 	@echo "Installing casemill into $(VENV) ..."
@@ -62,4 +62,4 @@ lock: $(VENV)/.everything
 	  --output-file batch_image/requirements.txt
 
 clean:
-	@rm -rf $(VENV) $(DEMO) build *.egg-info
+	@rm -rf $(VENV) $(DEMO) build *.egg-info core/recording/libwalk.so
