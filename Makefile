@@ -60,6 +60,9 @@ lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
 	  --output-file batch_image/requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --custom-compile-command "make lock" batch_image/build_requirements.in \
+	  --output-file batch_image/build_requirements.txt
 
 clean:
 	@rm -rf $(VENV) $(DEMO) build *.egg-info core/recording/libwalk.so

@@ -1,6 +1,6 @@
 """The part of the build that pyproject.toml cannot say: ``walk.c`` is compiled, where that is possible.
 
-Without a compiler of its own a machine gets one from PyPI for the time of the build (``ziglang``). Where compiling fails,
+Without a compiler of its own a machine gets one from PyPI for the time of the build (``ziglang``). Where it fails,
 or ``CASEMILL_PLAIN`` is set, the package is installed all the same: it then reads recordings in plain Python.
 """
 
