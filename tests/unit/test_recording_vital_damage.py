@@ -13,6 +13,8 @@ from core.recording.vital import read_vital
 from tests.recording_bytes import WAVE, chopped, device, header, numeric, packed, packet, record, track, track_body
 from tests.recording_helpers import HR, SOLAR, T, fails, read, rows
 
+pytestmark = pytest.mark.usefixtures("either_walk")
+
 
 @pytest.mark.parametrize("extra", [65_000, 65_600, 65_601, 262_139, 262_144, 1_000_001, 3_000_000])
 def test_a_packet_of_any_length_is_one_packet(extra: int) -> None:
