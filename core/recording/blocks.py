@@ -1,8 +1,7 @@
 """The inflated bytes gathered into blocks at fixed places, and each block walked over.
 
-The places do not depend on how the bytes arrived, so neither does the result. What must be gathered stands in one
-buffer that is used again and again: the whole block, or, where the walk takes parts of a block as they are, only the
-packet that one part began and another ends. Of a packet longer than what is looked at, the rest is let go as it comes.
+The places do not depend on how the bytes arrived, so neither does the result. Everything stands in one buffer that is
+used again and again; of a packet longer than what is looked at, the rest is let go as it comes.
 """
 
 from __future__ import annotations
@@ -81,30 +80,7 @@ class Blocks:
             self._append(memoryview(self._held))
             self._held = b""
             part = part[skipped:]
-        if self.records.takes_parts and self.header is not None:
-            part = self._walk_in_place(part)
         self._append(part)
-
-    def _walk_in_place(self, part: memoryview) -> memoryview:
-        """Walk over what needs no gathering; what is left of it."""
-        if self._filled:
-            part = self._complete_packet(part)
-        if self._filled:
-            return part
-        return part[self.records.walk_part(part) :]
-
-    def _complete_packet(self, part: memoryview) -> memoryview:
-        """Walk over the packet that is begun, once its header and then its body are there; what is left of the part."""
-        for _ in range(2):
-            length = _packet.unpack_from(self._view)[1] if self._filled >= HEADER_BYTES else 0
-            needed = HEADER_BYTES + length - self._filled
-            if needed > len(part):
-                return part
-            self._append(part[:needed])
-            part = part[needed:]
-        self.records.walk_part(self._view[: self._filled])
-        self._filled = 0
-        return part
 
     def _append(self, part: memoryview) -> None:
         end = self._filled + len(part)

@@ -88,8 +88,6 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
 class NativeRecords(Records):
     """The walk is stopped at each declaration, which Python takes; the rest happens in the library."""
 
-    takes_parts = True
-
     def __init__(self, register: Register, library: ctypes.CDLL, buffer: bytearray) -> None:
         super().__init__(register)
         self._library = library
@@ -100,6 +98,7 @@ class NativeRecords(Records):
         self._taken_values = np.empty(self._room)
         self._pinned = (ctypes.c_char * len(buffer)).from_buffer(buffer)
         self._walk = _Walk(
+            buffer=ctypes.addressof(self._pinned),
             counts=self.counts.buffer_info()[0],
             in_force=register.in_force.ctypes.data,
             room=self._room,
@@ -117,19 +116,6 @@ class NativeRecords(Records):
         self._find_columns()
 
     def walk(self, buffer: bytearray, begin: int, end: int) -> int:
-        self._walk.buffer = ctypes.addressof(self._pinned)
-        position = self._walk_over(buffer, begin, end)
-        self._library.casemill_end_block(self._reference)
-        self._take_over()
-        return position
-
-    def walk_part(self, part: memoryview) -> int:
-        if not part:
-            return 0
-        self._walk.buffer = np.frombuffer(part, np.uint8).ctypes.data
-        return self._walk_over(part, 0, len(part))
-
-    def _walk_over(self, buffer: bytearray | memoryview, begin: int, end: int) -> int:
         walk, step = self._walk, self._library.casemill_walk
         walk.position, walk.end = begin, end
         while (stopped := step(self._reference)) == _DECLARATION:
@@ -140,6 +126,8 @@ class NativeRecords(Records):
                 self._find_columns()
         if stopped == _NO_ROOM:
             raise RuntimeError("a block has more records than its bytes can hold")
+        self._library.casemill_end_block(self._reference)
+        self._take_over()
         return int(walk.position)
 
     def _take_over(self) -> None:

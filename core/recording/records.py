@@ -29,11 +29,8 @@ class Records(ABC):
 
     ``counts`` are packets by type [256]; ``undeclared``, ``bad_time`` and ``malformed`` count records that were
     skipped, ``malformed_declarations`` the track and device packets. ``declared_late``: a track or device packet
-    stands behind a record. ``takes_parts``: :meth:`walk_part` may be used. A collected sample belongs to a numeric
-    track that is wanted, or may turn out to be.
+    stands behind a record. A collected sample belongs to a numeric track that is wanted, or may turn out to be.
     """
-
-    takes_parts = False
 
     def __init__(self, register: Register) -> None:
         self.register = register
@@ -53,12 +50,8 @@ class Records(ABC):
     def walk(self, buffer: bytearray, begin: int, end: int) -> int:
         """Take the complete packets of ``buffer[begin:end]``; give the position of the first that is not complete.
 
-        A block ends there; :data:`~core.recording.packets.PADDING_BYTES` more of the buffer follow, whatever they are.
+        At least :data:`~core.recording.packets.PADDING_BYTES` follow in the buffer, whatever they are.
         """
-
-    def walk_part(self, part: memoryview) -> int:
-        """As :meth:`walk`, of bytes anywhere, and within a block; only what ``walk`` does then counts them."""
-        raise NotImplementedError
 
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
         """Row of the register, time (s) and value of every collected sample; they are given up."""
@@ -66,7 +59,7 @@ class Records(ABC):
         self._rows, self._times, self._values = array("i"), array("d"), array("d")
         return np.frombuffer(rows, np.int32), np.frombuffer(times), np.frombuffer(values)
 
-    def _declare(self, buffer: bytearray | memoryview, at: int) -> tuple[int, int] | None:
+    def _declare(self, buffer: bytearray, at: int) -> tuple[int, int] | None:
         """Take the track or device packet at a position; a track's number, and the row in force from there on."""
         kind, length = _packet(buffer, at)
         body = bytes(memoryview(buffer)[at + HEADER_BYTES : at + HEADER_BYTES + length])
