@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ContentError
@@ -78,7 +78,7 @@ packets = st.one_of(
 
 
 @needs_library
-@settings(max_examples=400)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(packets, max_size=40), st.sampled_from([None, {"A/HR", "B/X"}, {"A/HR", "HR"}]), st.integers(0, 9))
 def test_any_packets_are_read_the_same(parts: list[bytes], wanted: set[str] | None, cut: int) -> None:
     content = header(27, start=T, packed=1) + b"".join(parts)
