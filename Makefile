@@ -23,7 +23,7 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/recording/compile.py core/recording/walk.c
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 	@echo "Installing casemill into $(VENV) ..."
@@ -65,6 +65,9 @@ lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
 	  --output-file batch_image/requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --custom-compile-command "make lock" batch_image/build_requirements.in \
+	  --output-file batch_image/build_requirements.txt
 
 clean:
-	@rm -rf $(VENV) $(DEMO) bench build *.egg-info
+	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so

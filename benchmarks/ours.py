@@ -10,11 +10,11 @@ from benchmarks import patient
 from benchmarks.files import KEY, BenchRecording
 from benchmarks.layouts import TRACKS
 from core.examples.members import Compression, compress_blocks
-from core.examples.pack import pack_examples
+from core.examples.pack import pack_blocks
 from core.recording.model import Recording
 from core.recording.read import read_recording
 from core.run.plan import PlannedCase
-from core.run.shard import PACKED_WINDOWS, OpenShard
+from core.run.shard import OpenShard
 from core.run.source import StoreSource, open_source
 from core.schema import Schema
 from core.store import Store, open_store
@@ -92,10 +92,5 @@ def done(result: CaseResult) -> CaseResult:
 
 
 def write_examples(schema: Schema, columns: Columns, path: Path, compression: Compression) -> None:
-    """The writer alone: pack in the worker's blocks, compress at the default level, write."""
-    count = len(columns[schema.order_field])
-    packed = (
-        pack_examples(schema, {name: values[first : first + PACKED_WINDOWS] for name, values in columns.items()}).data
-        for first in range(0, count, PACKED_WINDOWS)
-    )
-    path.write_bytes(compress_blocks(packed, compression=compression))
+    """The writer alone: pack block by block, compress at the default level, write."""
+    path.write_bytes(compress_blocks(pack_blocks(schema, columns), compression=compression))

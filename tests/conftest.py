@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from core.cli.main import _guarded
+from core.recording.compile import LIBRARY
+from core.recording.walks import PLAIN
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
@@ -18,6 +20,16 @@ from tests.tiny_recordings import TinyCohort, write_cohort
 # The same examples every time, and no clock: a machine under load must not fail a test.
 settings.register_profile("casemill", deadline=None, derandomize=True)
 settings.load_profile("casemill")
+
+
+@pytest.fixture(scope="module", params=["compiled", "plain"])
+def either_walk(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The module's tests once with each walk over recordings."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "compiled" and not LIBRARY.exists():
+            pytest.skip("nothing could be compiled on this machine")
+        patch.setenv(PLAIN, "1" if request.param == "plain" else "")
+        yield request.param
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from core.recording.compile import LIBRARY, system_compiler
 from tests.command_line import REPOSITORY
 from tests.dockerfile import copied_sources, entry_point, read_dockerfile, values, variables
 
@@ -119,10 +120,21 @@ def _copy_application(stand_in: StandIn) -> None:
     for source, target in pairs:
         origin, copy = REPOSITORY / source, stand_in.application / target
         if origin.is_dir():
-            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.so"))
         else:
             shutil.copy(origin, copy)
+    _compile_walk(stand_in)
     subprocess.run(["chmod", "-R", "a=rX", stand_in.application], check=True)
+
+
+def _compile_walk(stand_in: StandIn) -> None:
+    """What the image's compiler does, which is a large download: the machine's, else what the installation compiled."""
+    (line,) = (line for line in values(read_dockerfile(), "build", "RUN") if "compile.py" in line)
+    script = line.split()[1]
+    if system_compiler():
+        subprocess.run([sys.executable, script], cwd=stand_in.application, check=True)
+    elif LIBRARY.exists():
+        shutil.copy(LIBRARY, stand_in.application / LIBRARY.relative_to(REPOSITORY))
 
 
 def _install_packages(stand_in: StandIn) -> None:

@@ -42,9 +42,10 @@ def track_body(
     gain: float = 1.0,
     offset: float = 0.0,
     device_id: int = 1,
+    record_bytes: int = 0,
 ) -> bytes:
     body = struct.pack("<HBB", number, kind, code) + string(name) + string(unit)
-    return body + struct.pack("<ffIfddBIIdd", 0, 0, 0, rate, gain, offset, 0, device_id, 0, 0, 0)
+    return body + struct.pack("<ffIfddBIIdd", 0, 0, 0, rate, gain, offset, 0, device_id, record_bytes, 0, 0)
 
 
 def track(number: int, name: str | bytes, **fields: object) -> bytes:

@@ -52,8 +52,9 @@ def _global_options(
         os.environ["CASEMILL_VERBOSE"] = "1"
     if version:
         from core.code_version import code_version
+        from core.recording.walks import walk_in_use
 
-        typer.echo(code_version())
+        typer.echo(f"{code_version()} (recordings: {walk_in_use()})")
         raise typer.Exit
 
 

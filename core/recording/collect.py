@@ -20,16 +20,21 @@ MAXIMUM_UNITS = np.iinfo(np.int16).max
 
 @dataclass
 class Clock:
-    """The earliest and the latest record so far, in seconds on the recording's own clock (NaN: none yet)."""
+    """The earliest and the latest record so far, in seconds on the recording's own clock (NaN: none yet).
+
+    ``farthest`` is the latest of all, ``latest`` of those that are not late.
+    """
 
     earliest: float = math.nan
     latest: float = math.nan
+    farthest: float = math.nan
 
     def add(self, times: NDArray[np.float64]) -> None:
         """Take finite times; one over 48 h after the earliest does not move ``latest``."""
         if not len(times):
             return
         self.earliest = float(np.fmin(self.earliest, times.min()))
+        self.farthest = float(np.fmax(self.farthest, times.max()))
         in_time = times[is_in_time(times, self.earliest)]
         self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf)))
 

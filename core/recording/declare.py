@@ -36,7 +36,7 @@ _f32 = Struct("<f").unpack_from
 _f64 = Struct("<d").unpack_from
 
 # Behind the unit: f32 minimum, f32 maximum, u32 colour, then these (spec/vitaldb, recording format).
-_RATE_AT, _GAIN_AT, _OFFSET_AT, _DEVICE_AT = 12, 16, 24, 33
+_RATE_AT, _GAIN_AT, _OFFSET_AT, _DEVICE_AT, _RECORD_BYTES_AT = 12, 16, 24, 33, 37
 
 
 UNDECLARED = 0
@@ -52,7 +52,10 @@ class MalformedPacketError(ValueError):
 
 @dataclass(frozen=True)
 class TrackPacket:
-    """One track declaration as it stands in the file; ``device`` is ``None`` where the tail is missing."""
+    """One track declaration as it stands in the file; ``None`` where the tail is missing.
+
+    ``record_bytes`` is what the track's record packets take, headers included, by the file's own word.
+    """
 
     number: int
     kind: int
@@ -63,6 +66,7 @@ class TrackPacket:
     gain: float = 1.0
     offset: float = 0.0
     device: int | None = None
+    record_bytes: int | None = None
 
 
 def parse_device(body: bytes) -> tuple[int, str]:
@@ -109,6 +113,7 @@ def parse_track(body: bytes) -> TrackPacket:
         gain=_f64(tail, _GAIN_AT)[0] if len(tail) >= _GAIN_AT + 8 else 1.0,
         offset=_f64(tail, _OFFSET_AT)[0] if len(tail) >= _OFFSET_AT + 8 else 0.0,
         device=_u32(tail, _DEVICE_AT)[0] if len(tail) >= _DEVICE_AT + 4 else None,
+        record_bytes=_u32(tail, _RECORD_BYTES_AT)[0] if len(tail) >= _RECORD_BYTES_AT + 4 else None,
     )
 
 
@@ -148,10 +153,10 @@ class Register:
 
     A declaration that says the same as an earlier one shares its index. ``names[index]`` is ``None`` as long
     as the track's device has not been declared. ``declared`` counts track packets, ``last_declared[index]`` is
-    the count at its latest. The columns ``format``, ``bytes_needed`` (of a value),
-    ``gain``, ``offset`` and ``collected`` (1: its samples may be wanted) have one row per index; row
-    :data:`UNDECLARED` stands for no declaration, row :data:`UNLISTED` for unwanted ones beyond the bound, which
-    ``unlisted`` counts.
+    the count at its latest. The columns ``format``, ``bytes_needed`` (of a value), ``gain``, ``offset``, ``collected``
+    (1: its samples may be wanted), and ``records`` and ``record_bytes`` (those met so far, and the bytes of their
+    packets) have one row per index; row :data:`UNDECLARED` stands for no declaration, row :data:`UNLISTED` for
+    unwanted ones beyond the bound, which ``unlisted`` counts.
     """
 
     def __init__(self, wanted: Collection[str] | None) -> None:
@@ -174,7 +179,9 @@ class Register:
         self.bytes_needed = array("q", [0, 0])
         self.gain = array("d", [1.0, 1.0])
         self.offset = array("d", [0.0, 0.0])
-        self.collected = bytearray(2)
+        self.collected = array("B", [0, 0])
+        self.records = array("q", [0, 0])
+        self.record_bytes = array("q", [0, 0])
         self.in_force: NDArray[np.int32] = np.full(1 << 16, UNDECLARED, np.int32)
 
     def device(self, body: bytes) -> None:
@@ -251,6 +258,8 @@ class Register:
         self.gain.append(packet.gain if scaled else 1.0)
         self.offset.append(packet.offset if scaled else 0.0)
         self.collected.append(collected)
+        self.records.append(0)
+        self.record_bytes.append(0)
 
     def _may_be_wanted(self, bare: str, name: str | None) -> bool:
         if self._wanted is None:

@@ -41,7 +41,8 @@ MAXIMUM_MEMBERS = 100_000
 
 _GZIP = 31
 _MAGIC = b"\x1f\x8b"
-_SLICE = 32 * 1024
+_SLICE = 64 * 1024
+"""Bytes that an inflater is given at a time: few calls, and little left over to be copied where the output is full."""
 
 
 def unreadable(what: str) -> ContentError:
@@ -76,7 +77,7 @@ class Inflate:
             if self.trailing_bytes:
                 self.trailing_bytes += len(piece)
                 continue
-            rest = piece
+            rest: bytes | memoryview = piece
             while rest:
                 if member is None:
                     rest = (head + rest).lstrip(b"\0") if members else head + rest
@@ -95,6 +96,12 @@ class Inflate:
         # One byte left over that may begin another member says that the file was cut there.
         self.truncated = member is not None or bool(head)
 
+    def close(self) -> None:
+        """Leave the rest of the input where it is; who delivers it may stop."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
     def _no_member(self, rest: bytes, members: int) -> None:
         if not members:
             raise unreadable("This is not a gzip file.")
@@ -105,15 +112,16 @@ class Inflate:
             raise unreadable(f"The file has more than {MAXIMUM_MEMBERS:,} gzip members; no recording has.")
         return _member(), members + 1
 
-    def _slices(self) -> Iterator[bytes]:
+    def _slices(self) -> Iterator[memoryview]:
         # A caller may hand over the whole file at once; the inflater copies its unread input at every call.
         for piece in self._pieces:
+            whole = memoryview(piece)
             for start in range(0, len(piece), _SLICE):
-                part = piece[start : start + _SLICE]
+                part = whole[start : start + _SLICE]
                 self.bytes_in += len(part)
                 yield part
 
-    def _inflate(self, member: Any, data: bytes) -> Iterator[bytes]:
+    def _inflate(self, member: Any, data: bytes | memoryview) -> Iterator[bytes]:
         while True:
             try:
                 out: bytes = member.decompress(data, PIECE_BYTES)

@@ -64,7 +64,8 @@ class LossReport:
     48 h after the earliest record) and ``malformed_packets`` were skipped. ``duplicate_times`` and
     ``backward_times`` compare each wanted record with the one before it in the same track, in the order of the
     file. ``largest_gap_s`` is the longest time without any wanted record. ``truncated``: the file ends inside a
-    packet or inside its compressed stream.
+    packet or inside its compressed stream. ``rest_not_examined``: the reader stopped after ``bytes_in``, because a
+    packed recording had given all that is wanted; every figure is of what was read, and how the file ends is unknown.
     """
 
     bytes_in: int = 0
@@ -84,6 +85,7 @@ class LossReport:
     largest_gap_s: float = 0.0
     trailing_bytes: int = 0
     truncated: bool = False
+    rest_not_examined: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,86 +1,99 @@
-"""The records of one block, held against the declarations in force, as columns of wanted samples."""
+"""The records met so far, held against the declarations in force: counts, the clock, and columns of wanted samples.
+
+A walk over the packets of a block fills them. There are two: :mod:`core.recording.native` and
+:mod:`core.recording.plain`, which give the same to the bit; :mod:`core.recording.walks` chooses.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
-from dataclasses import dataclass, field
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.recording.collect import Clock, check_room, finite_or_missing
-from core.recording.declare import UNDECLARED, Register
-from core.recording.packets import read_heads, read_values
+from core.recording.collect import Clock, check_room
+from core.recording.declare import UNDECLARED, MalformedPacketError, Register
+from core.recording.inflate import unreadable
+from core.recording.packets import DEVICE, HEADER_BYTES, RECORD
 
-Change = tuple[int, int, int]
-"""Before this record of the block, this track number has this declaration in force from here on."""
+MAXIMUM_MALFORMED = 100_000
+"""Malformed packets that one recording may have (the bound is ours); a real recording has none."""
+
+_packet = Struct("<BI").unpack_from
 
 
-@dataclass
-class Records:
-    """All records met so far: counts, the clock, and the collected samples in the order of the file.
+class Records(ABC):
+    """What both walks share.
 
-    A collected sample belongs to a numeric track that is wanted, or may turn out to be.
+    ``counts`` are packets by type [256]; ``undeclared``, ``bad_time`` and ``malformed`` count records that were
+    skipped, ``malformed_declarations`` the track and device packets. ``declared_late``: a track or device packet
+    stands behind a record. A collected sample belongs to a numeric track that is wanted, or may turn out to be.
     """
 
-    register: Register
-    clock: Clock = field(default_factory=Clock)
-    read: int = 0
-    undeclared: int = 0
-    bad_time: int = 0
-    malformed: int = 0
-    per_declaration: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    _declared: array[int] = field(default_factory=lambda: array("i"))
-    _times: array[float] = field(default_factory=lambda: array("d"))
-    _values: array[float] = field(default_factory=lambda: array("d"))
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self.clock = Clock()
+        self.counts = array("q", bytes(8 * 256))
+        self.read = 0
+        self.undeclared = 0
+        self.bad_time = 0
+        self.malformed = 0
+        self.malformed_declarations = 0
+        self.declared_late = False
+        self._rows: array[int] = array("i")
+        self._times: array[float] = array("d")
+        self._values: array[float] = array("d")
 
-    def add(self, buffer: bytes, positions: NDArray[np.int64], changes: list[Change]) -> None:
-        """Take the record packets at ``positions`` of a padded buffer; put ``changes`` in force on the way."""
-        heads = read_heads(buffer, positions)
-        declared = self._declarations_of(heads.numbers, changes)
-        known = declared != UNDECLARED
-        short = heads.room < np.array(self.register.bytes_needed)[declared]
-        finite = np.isfinite(heads.times)
-        good = known & finite & ~short
-        self.malformed += int(np.count_nonzero(short))
-        self.undeclared += int(np.count_nonzero(~known & ~short))
-        self.bad_time += int(np.count_nonzero(known & ~finite & ~short))
-        self.read += int(np.count_nonzero(good))
-        self.clock.add(heads.times[good])
-        counts = np.bincount(declared[good], minlength=len(self.register.packets))
-        counts[: len(self.per_declaration)] += self.per_declaration
-        self.per_declaration = counts
-        collected = np.frombuffer(bytes(self.register.collected), np.bool_)
-        taken = np.flatnonzero(good & collected[declared])
-        if len(taken):
-            self._collect(buffer, declared[taken], heads.times[taken], heads.values_at[taken])
+    @abstractmethod
+    def walk(self, buffer: bytearray, begin: int, end: int) -> int:
+        """Take the complete packets of ``buffer[begin:end]``; give the position of the first that is not complete.
+
+        At least :data:`~core.recording.packets.PADDING_BYTES` follow in the buffer, whatever they are.
+        """
 
     def columns(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-        """Declaration index, time (s) and value of every collected sample; they are given up."""
-        declared, times, values = self._declared, self._times, self._values
-        self._declared, self._times, self._values = array("i"), array("d"), array("d")
-        return np.frombuffer(declared, np.int32), np.frombuffer(times), np.frombuffer(values)
+        """Row of the register, time (s) and value of every collected sample; they are given up."""
+        rows, times, values = self._rows, self._times, self._values
+        self._rows, self._times, self._values = array("i"), array("d"), array("d")
+        return np.frombuffer(rows, np.int32), np.frombuffer(times), np.frombuffer(values)
 
-    def _declarations_of(self, numbers: NDArray[np.uint16], changes: list[Change]) -> NDArray[np.int32]:
-        in_force = self.register.in_force
-        declared = in_force[numbers]
-        for before, number, index in changes:
-            in_force[number] = index
-            declared[before:][numbers[before:] == number] = index
-        return declared
+    def _declare(self, buffer: bytearray, at: int) -> tuple[int, int] | None:
+        """Take the track or device packet at a position; a track's number, and the row in force from there on."""
+        kind, length = _packet(buffer, at)
+        body = bytes(memoryview(buffer)[at + HEADER_BYTES : at + HEADER_BYTES + length])
+        try:
+            if kind == DEVICE:
+                self.register.device(body)
+                return None
+            number, row = self.register.track(body)
+        except MalformedPacketError:
+            self.malformed_declarations += 1
+            self._check_malformed()
+            return None
+        self.malformed_declarations += row == UNDECLARED
+        return number, row
 
-    def _collect(
-        self, buffer: bytes, declared: NDArray[np.int32], times: NDArray[np.float64], values_at: NDArray[np.int64]
-    ) -> None:
-        check_room(len(self._declared) + len(declared))
-        values = np.empty(len(declared))
-        formats = np.array(self.register.format)[declared]
-        for code in np.flatnonzero(np.bincount(formats)):
-            rows = formats == code
-            values[rows] = read_values(buffer, int(code), values_at[rows])
-        # A gain from the file may be anything; what it makes of a value may be no number.
-        with np.errstate(all="ignore"):
-            values = values * np.array(self.register.gain)[declared] + np.array(self.register.offset)[declared]
-        self._declared.frombytes(declared.tobytes())
-        self._times.frombytes(times.tobytes())
-        self._values.frombytes(finite_or_missing(values).tobytes())
+    def _note_late_declaration(self, records_before: int) -> None:
+        self.declared_late = self.declared_late or records_before > 0
+
+    def _collect(self, rows: NDArray[np.int32], times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        check_room(len(self._rows) + len(rows))
+        self._rows.frombytes(rows.data.cast("B"))
+        self._times.frombytes(times.data.cast("B"))
+        self._values.frombytes(values.data.cast("B"))
+
+    def _check_malformed(self) -> None:
+        if self.malformed + self.malformed_declarations > MAXIMUM_MALFORMED:
+            raise unreadable(f"Over {MAXIMUM_MALFORMED:,} packets are malformed; this is no recording.")
+
+    @property
+    def packets(self) -> int:
+        """All packets met so far."""
+        return sum(self.counts)
+
+    @property
+    def record_packets(self) -> int:
+        """Record packets met so far, sound or not."""
+        return self.counts[RECORD]

@@ -59,9 +59,9 @@ class _Piece:
 class Prefetch(StoreSource):
     """A source whose objects at ``keys`` are read ahead. To be read from one thread, and closed.
 
-    An object that is skipped, or left before its end, is dropped when a later one is read; one that was not announced
-    or is read out of order comes straight from the source, and so does one that was not
-    ``needed``. Larger objects than the bound stream through it.
+    An object that is skipped is dropped when a later one is read, one that is left before its end when its reading is
+    closed. One that was not announced, is read out of order or was not ``needed`` comes straight from the source.
+    Larger objects than the bound stream through it.
     """
 
     def __init__(
@@ -100,10 +100,13 @@ class Prefetch(StoreSource):
             yield from self._source.read(key, piece_bytes)
             return
         self._want(position)
-        while (piece := self._take(position)).data is not None:
-            self._source.bytes_read += len(piece.data)
-            yield piece.data
-        self._want(position + 1)
+        try:
+            while (piece := self._take(position)).data is not None:
+                self._source.bytes_read += len(piece.data)
+                yield piece.data
+        finally:
+            # A reader that has seen enough closes this: its download ends, and the next object's begins.
+            self._want(position + 1)
         if piece.error is not None:
             raise piece.error
         if piece.skipped:

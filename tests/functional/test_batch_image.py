@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from core.recording.compile import LIBRARY
 from core.run.assemble import read_commits
 from core.run.commit import read_commit
 from core.run.layout import RunLayout
@@ -113,6 +114,12 @@ def test_what_is_not_needed_cannot_be_imported(image: StandIn, module: str) -> N
     done = image.run_python(f"import {module}")
     assert done.returncode == 1
     assert "ModuleNotFoundError" in done.stderr
+
+
+@pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+def test_the_walk_over_recordings_is_compiled(image: StandIn) -> None:
+    done = image.run_python("from core.recording.walks import walk_in_use; print(walk_in_use())")
+    assert done.stdout == "compiled\n"
 
 
 def test_the_container_may_write_to_scratch_only(image: StandIn) -> None:

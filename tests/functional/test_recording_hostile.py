@@ -24,7 +24,7 @@ T = 1_500_000_000.0
 HEAD = header() + device(1, "Solar8000") + track(7, "HR") + numeric(7, T, 80)
 GIGABYTE = 10**9
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("either_walk")]
 
 _MEASURE = """
 import json, sys, time

@@ -14,6 +14,8 @@ import vitaldb
 from core.recording.read import read_recording
 from tests.recording_bytes import CODES, chopped
 
+pytestmark = pytest.mark.usefixtures("either_walk")
+
 FOLDER = Path(__file__).parent.parent / "data" / "vital"
 FILES = sorted(FOLDER.glob("*.vital"))
 

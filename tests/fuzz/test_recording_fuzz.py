@@ -21,6 +21,8 @@ from core.errors import ContentError
 from core.recording.read import read_recording
 from tests.recording_bytes import chopped, device, header, numeric, packet, text, track, wave
 
+pytestmark = pytest.mark.usefixtures("either_walk")
+
 SLOWEST_S = 10.0
 FOLDER = Path(__file__).parent.parent / "data" / "vital"
 WANTED = {"Solar8000/HR", "Solar8000/X3", "Intellivue/HR", "Intellivue/ABP_MEAN"}

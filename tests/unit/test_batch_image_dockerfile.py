@@ -26,6 +26,8 @@ from tests.dockerfile import (
 )
 
 RECIPE = read_dockerfile()
+BUILD_LIST = REPOSITORY / "batch_image" / "build_requirements.txt"
+SETUP = REPOSITORY / "setup.py"
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -57,9 +59,20 @@ def test_the_final_stage_runs_unprivileged_and_installs_nothing() -> None:
 
 
 def test_packages_come_as_checked_wheels() -> None:
-    install = next(value for value in values(RECIPE, "build", "RUN") if " install " in value)
-    for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement requirements.txt"):
-        assert option in install
+    installs = [value for value in values(RECIPE, "build", "RUN") if " install " in value]
+    for install, listed in zip(installs, ("requirements.txt", "build_requirements.txt"), strict=True):
+        for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", f"--requirement {listed}"):
+            assert option in install
+
+
+def test_the_walk_is_compiled_from_the_copied_source_by_the_compiler_of_the_installation() -> None:
+    lines = [f"{item.name} {item.value}" for item in RECIPE if item.stage == "build"]
+    (compiling,) = (place for place, line in enumerate(lines) if "core/recording/compile.py" in line)
+    assert lines[compiling].startswith("RUN /build/tools/bin/python core/recording/compile.py && ")
+    assert lines.index("COPY core ./core") < compiling
+    assert pins(BUILD_LIST) == {"ziglang": re.findall(r'"ziglang==(.+?)"', SETUP.read_text(encoding="utf-8"))[0]}
+    assert BUILD_LIST.read_text(encoding="utf-8").count("--hash=sha256:") >= 2, "for both processors"
+    assert "**/*.so" in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_signals_reach_the_program_itself() -> None:

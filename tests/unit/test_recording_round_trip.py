@@ -10,12 +10,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.recording.model import MAXIMUM_SPAN_S, Recording
 from core.recording.vital import read_vital
 from tests.recording_bytes import CODES, chopped, device, header, packet, record, track
+
+pytestmark = pytest.mark.usefixtures("either_walk")
 
 SENTINELS = {3: -128, 4: 255, 5: -32768, 6: 65535, 7: -(2**31), 8: 2**32 - 1}
 RANGES = {3: (-128, 127), 4: (0, 255), 5: (-32768, 32767), 6: (0, 65535), 7: (-(2**31), 2**31 - 1), 8: (0, 2**32 - 1)}

@@ -25,6 +25,8 @@ from tests.recording_bytes import (
 )
 from tests.recording_helpers import HR, SOLAR, T, read, rows
 
+pytestmark = pytest.mark.usefixtures("either_walk")
+
 
 @pytest.mark.parametrize(
     ("length", "start", "is_packed"), [(10, None, None), (26, T, None), (27, T, True), (60, T, True)]

@@ -8,10 +8,12 @@ import struct
 
 import pytest
 
-from core.recording import collect, vital
+from core.recording import collect, records, vital
 from core.recording.vital import read_vital
 from tests.recording_bytes import WAVE, chopped, device, header, numeric, packed, packet, record, track, track_body
 from tests.recording_helpers import HR, SOLAR, T, fails, read, rows
+
+pytestmark = pytest.mark.usefixtures("either_walk")
 
 
 @pytest.mark.parametrize("extra", [65_000, 65_600, 65_601, 262_139, 262_144, 1_000_001, 3_000_000])
@@ -121,7 +123,7 @@ def test_bytes_in_and_out() -> None:
 def test_guards(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(packed(SOLAR, HR, packet(1, b"") * 100_001), "malformed")
     fails(packed(packet(9, b"") * 100_001), "declares more")
-    monkeypatch.setattr(vital, "MAXIMUM_MALFORMED", 10)
+    monkeypatch.setattr(records, "MAXIMUM_MALFORMED", 10)
     assert read(packet(0, b"") * 10).loss.malformed_packets == 10
     fails(packed(packet(0, b"") * 11), "malformed")
     fails(packed(SOLAR, HR * 100_001), "declares more")

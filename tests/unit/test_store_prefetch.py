@@ -188,3 +188,17 @@ def test_an_object_is_worked_on_before_it_is_there() -> None:
         assert len(next(read)) == PIECE
         taken.set()
         assert len(b"".join(read)) == 9 * PIECE
+
+
+def test_an_object_that_is_left_before_its_end_makes_room_for_the_next() -> None:
+    source = SlowSource({"a": pieces("a", 50), "b": pieces("b", 2)})
+    with read_ahead(source, ["a", "b"], buffer_bytes=3 * PIECE) as ahead:
+        assert ahead is not None
+        reading = ahead.read("a")
+        assert next(reading) == b"a" * PIECE
+        reading.close()  # type: ignore[attr-defined]
+        # Without another read: the next object comes in while the case is computed.
+        wait_for(lambda: source.asked == ["a", "b"])
+        assert source.sent < 10 * PIECE
+        assert b"".join(ahead.read("b")) == b"b" * 2 * PIECE
+    assert source.bytes_read == 3 * PIECE

@@ -72,7 +72,7 @@ class VitaldbWorkload:
         if case.key is None or source is None:
             raise ContentError("not_found", "no recording in the source")
         try:
-            recording = read_recording(case.key, source.read(case.key), self._wanted)
+            recording = read_recording(case.key, source.read(case.key), self._wanted, may_stop=True)
         except FileNotFoundError:
             raise ContentError("not_found", "gone since planning") from None
         except ContentError as error:

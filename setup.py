@@ -1,0 +1,57 @@
+"""The part of the build that pyproject.toml cannot say: ``walk.c`` is compiled, where that is possible.
+
+Without a compiler of its own a machine gets one from PyPI for the time of the build (``ziglang``). Where it fails,
+or ``CASEMILL_PLAIN`` is set, the package is installed all the same: it then reads recordings in plain Python.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+_COMPILE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "core" / "recording" / "compile.py"))
+_IS_PLAIN = os.environ.get("CASEMILL_PLAIN", "0") not in ("", "0")
+
+
+class _BuildLibrary(build_ext):
+    """Calls the compiler itself: a library for ctypes needs neither Python's headers nor its name for extensions."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return str(Path(*fullname.split(".")).with_suffix(".so"))
+
+    def build_extension(self, ext: Extension) -> None:
+        target = Path(self.get_ext_fullpath(ext.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _COMPILE["compile_walk"](target)
+        except _COMPILE["CompileError"] as error:
+            # Extension(optional=True) would want an error of its own, and hides the reason.
+            self.warn(f"walk.c cannot be compiled; recordings will be read in plain Python, slower: {error}")
+
+    def copy_extensions_to_source(self) -> None:
+        # For an editable installation; there is nothing to copy where nothing could be compiled.
+        if all(Path(self.build_lib, self.get_ext_filename(ext.name)).exists() for ext in self.extensions):
+            super().copy_extensions_to_source()
+
+    def get_outputs(self) -> list[str]:
+        return [path for path in super().get_outputs() if Path(path).exists()]
+
+
+class _WheelForAnyPython(bdist_wheel):
+    """The library does not care which Python loads it, only the platform counts."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+setup(
+    ext_modules=[] if _IS_PLAIN else [Extension("core.recording.libwalk", ["core/recording/walk.c"])],
+    cmdclass={"build_ext": _BuildLibrary, "bdist_wheel": _WheelForAnyPython},
+    setup_requires=[] if _IS_PLAIN or _COMPILE["system_compiler"]() else ["ziglang==0.15.2"],
+)

@@ -1,0 +1,178 @@
+"""The compiled walk and the plain one: the same to the bit; a library that may not be used is not used."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import ContentError
+from core.recording import compile as compiling
+from core.recording import walks
+from core.recording.compile import LIBRARY, CompileError, compile_walk, source_digest, system_compiler
+from core.recording.model import Recording
+from core.recording.native import LibraryError, load_library
+from core.recording.vital import read_vital
+from core.recording.walks import PLAIN, walk_in_use
+from tests.command_line import REPOSITORY
+from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
+
+T = 1_500_000_000.0
+needs_library = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+
+
+def read(content: bytes, plain: bool, wanted: set[str] | None) -> Recording | str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLAIN, "1" if plain else "0")
+        assert (walk_in_use() == "compiled") is not plain
+        try:
+            return read_vital([gzip.compress(content, 1, mtime=0)], wanted, may_stop=True)
+        except ContentError as error:
+            return str(error)
+
+
+def assert_same(content: bytes, wanted: set[str] | None = None) -> None:
+    compiled, plain = read(content, False, wanted), read(content, True, wanted)
+    if isinstance(compiled, str) or isinstance(plain, str):
+        assert compiled == plain
+        return
+    assert (compiled.loss, compiled.declarations, compiled.devices) == (plain.loss, plain.declarations, plain.devices)
+    assert struct.pack("<d", compiled.earliest) == struct.pack("<d", plain.earliest)
+    assert list(compiled.tracks) == list(plain.tracks)
+    for name, one in compiled.tracks.items():
+        other = plain.tracks[name]
+        assert one.units == other.units
+        for column in ("times", "values", "unit_of"):
+            # By their bytes: the sign of a zero and the payload of a NaN too.
+            assert getattr(one, column).tobytes() == getattr(other, column).tobytes(), (name, column)
+
+
+some_bytes = st.one_of(st.binary(max_size=12), st.sampled_from([b"\xff" * 8, b"\x80" + bytes(7), bytes(7) + b"\x80"]))
+times = st.one_of(st.floats(width=64), st.floats(0, 1e6), st.sampled_from([0.0, -0.0, 172_800.0, -172_800.5, 3e5]))
+numbers = st.integers(0, 4)
+gains = st.one_of(st.floats(width=64), st.sampled_from([1.0, 0.1, -3.0, 1e308]))
+declarations = st.builds(
+    lambda number, name, kind, code, gain, offset, owner: track(
+        number, name, kind=kind, code=code, gain=gain, offset=offset, device_id=owner
+    ),
+    numbers, st.sampled_from(["HR", "X", "W"]), st.sampled_from([1, 2, 2, 2, 5]), st.integers(0, 9), gains, gains,
+    st.integers(0, 2),
+)  # fmt: skip
+packets = st.one_of(
+    declarations,
+    st.builds(lambda number, name: device(number, "", name), st.integers(0, 2), st.sampled_from(["A", "B", ""])),
+    st.builds(record, numbers, times, some_bytes, info=st.sampled_from([10, 10, 10, 11, 70_000 % 65536, 65535])),
+    st.builds(record, numbers, times, some_bytes),
+    st.builds(packet, st.integers(0, 255), st.binary(max_size=30)),
+    st.builds(lambda kind: packet(kind, bytes(140_000)), st.sampled_from([0, 1, 9, 10, 200])),
+)
+
+
+@needs_library
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(packets, max_size=40), st.sampled_from([None, {"A/HR", "B/X"}, {"A/HR", "HR"}]), st.integers(0, 9))
+def test_any_packets_are_read_the_same(parts: list[bytes], wanted: set[str] | None, cut: int) -> None:
+    content = header(27, start=T, packed=1) + b"".join(parts)
+    assert_same(content[: len(content) - cut], wanted)
+
+
+@needs_library
+def test_noise_is_read_the_same() -> None:
+    rng = random.Random(1)
+    body = [device(1, "A"), *(track(code, f"X{code}", code=code, gain=0.3, offset=-7.0) for code in range(1, 9))]
+    for code in range(1, 9):
+        body += [record(code, T + rng.random() * 9, rng.randbytes(8)) for _ in range(4000)]
+    rng.shuffle(body)
+    assert_same(header() + b"".join(body))
+    assert_same(header() + b"".join(body[9:] + body[:9]), {"A/X1", "A/X5"})
+
+
+@needs_library
+def test_values_at_the_ends_of_their_formats_are_read_the_same() -> None:
+    doubles = [0.0, -0.0, 5e-324, -1.7e308, np.inf, -np.inf, np.nan]
+    raw = [struct.pack("<d", value) for value in doubles] + [b"\1\0\0\0\0\0\xf0\x7f", b"\1\0\xa0\xff\0\0\0\0"]
+    raw += [struct.pack("<f", value) + bytes(4) for value in (1e-45, -0.0, 3.4e38, np.nan)] + [b"\xff" * 8, b"\x7f" * 8]
+    for code in range(1, 9):
+        one = [device(1, "A"), track(1, "X", code=code, gain=1e300, offset=-1e300)]
+        assert_same(header() + b"".join(one + [record(1, T + place, value) for place, value in enumerate(raw)]))
+
+
+@needs_library
+def test_a_device_that_shows_its_tracks_to_be_unwanted_late_in_a_block() -> None:
+    parts = [track(1, "HR"), numeric(1, T, 1), device(1, "B"), numeric(1, T + 1, 2), wave(2, T), text(3, T, "x")]
+    for end in range(len(parts) + 1):
+        assert_same(header() + b"".join(parts[:end]), {"A/HR"})
+
+
+def test_the_walk_is_compiled_where_there_is_a_compiler() -> None:
+    if system_compiler():
+        assert walk_in_use() == "compiled", "install the package again: walk.c is newer"
+
+
+def test_the_plain_walk_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PLAIN, "1")
+    assert walk_in_use() == "plain Python: CASEMILL_PLAIN is set"
+
+
+@pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
+def test_a_library_of_another_source_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    target = tmp_path / "libwalk.so"
+    compile_walk(target)
+    assert load_library(target).casemill_digest().decode() == source_digest()
+    other = tmp_path / "walk.c"
+    other.write_text(f"{compiling.SOURCE.read_text()}\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(compiling, "SOURCE", other)
+        compile_walk(tmp_path / "other.so")
+    with pytest.raises(LibraryError, match="compiled from another"):
+        load_library(tmp_path / "other.so")
+
+
+def test_what_is_no_library_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="not compiled"):
+        load_library(tmp_path / "libwalk.so")
+    (tmp_path / "libwalk.so").write_bytes(b"no library")
+    with pytest.raises(LibraryError, match="cannot be loaded"):
+        load_library(tmp_path / "libwalk.so")
+
+
+def test_recordings_are_read_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise LibraryError("it is not for this machine")
+
+    monkeypatch.setattr(walks, "load_library", refuse)
+    walks._library.cache_clear()
+    try:
+        assert walk_in_use() == "plain Python: it is not for this machine"
+        content = header() + device(1, "A") + track(1, "HR") + numeric(1, T, 80)
+        assert read_vital([gzip.compress(content)], None).tracks["A/HR"].values.tolist() == [80.0]
+    finally:
+        walks._library.cache_clear()
+
+
+def test_compiling_says_why_it_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(compiling, "compile_commands", lambda target: [])
+    with pytest.raises(CompileError, match="no C compiler"):
+        compile_walk(tmp_path / "x.so")
+    program = "import sys; sys.exit('syntax error')"
+    monkeypatch.setattr(compiling, "compile_commands", lambda target: [[sys.executable, "-c", program]])
+    with pytest.raises(CompileError, match="syntax error"):
+        compile_walk(tmp_path / "x.so")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
+def test_compiling_needs_no_package(tmp_path: Path) -> None:
+    for name in ("compile.py", "walk.c"):
+        shutil.copy(REPOSITORY / "core" / "recording" / name, tmp_path)
+    subprocess.run([sys.executable, "-I", "-S", tmp_path / "compile.py"], check=True)
+    assert load_library(tmp_path / "libwalk.so")
