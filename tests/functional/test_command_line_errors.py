@@ -80,7 +80,7 @@ BAD: list[tuple[str, Callable[[Request], dict[str, Any]], str, str]] = [
     ),
     (
         "ragged table",
-        lambda request: {"clinical": request.file("c.csv", "caseid,age\n1\n")},
+        lambda request: {"clinical": request.file("c.csv", "caseid,subjectid,age,sex,height,weight,bmi,asa\n1\n")},
         "unreadable_clinical_table",
         "line 2",
     ),

@@ -38,13 +38,13 @@ def peak_mib():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
 
 read_recording("warm.vital", CASES["plain"](), None)
-before, began = peak_mib(), time.perf_counter()
+before, began = peak_mib(), time.process_time()
 try:
     loss = read_recording("hostile.vital", CASES[sys.argv[1]](), None).loss
     result = {"records": loss.records_read, "truncated": loss.truncated}
 except ContentError as error:
     result = {"code": error.code, "what": error.what}
-result["seconds"] = time.perf_counter() - began
+result["seconds"] = time.process_time() - began
 result["grown_mib"] = peak_mib() - before
 print(json.dumps(result))
 """
@@ -214,9 +214,9 @@ def test_hostile_recordings_end_in_bounded_time_and_memory(name: str) -> None:
 
 def test_three_hours_are_read_in_seconds() -> None:
     pieces = list(three_hours())
-    began = time.perf_counter()
+    began = time.process_time()
     recording = read_recording("a.vital", pieces, {"Solar8000/N1", "Solar8000/N30"})
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     sys.stdout.write(f"{seconds:.2f} s for {recording.loss.packets} in {recording.loss.bytes_out:,} bytes\n")
     assert recording.loss.records_read == 10_800 * 29 + 1
     assert seconds < 10
