@@ -39,8 +39,8 @@ class OurCase:
         return self.workload.schema
 
     def read(self) -> Recording:
-        """The reader alone, with the same tracks as the usual reader gets."""
-        return read_recording(KEY, self.source.read(KEY), TRACKS)
+        """The reader alone as runs use it, with the same tracks as the usual reader gets."""
+        return read_recording(KEY, self.source.read(KEY), TRACKS, may_stop=True)
 
     def process(self) -> CaseResult:
         """Read, clean, grid, windows."""
