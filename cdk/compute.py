@@ -58,6 +58,7 @@ class Compute(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings, self._network = settings, network
+        self.job_definition_name = f"casemill-{settings.stage}"
         self.instance_role = self._instance_role()
         self.launch_template = self._launch_template(key)
         self.spot_environment = self._environment("spot", settings.max_vcpus_spot)
@@ -211,6 +212,7 @@ class Compute(Construct):
             self,
             "JobDefinition",
             container=container,
+            job_definition_name=self.job_definition_name,
             retry_attempts=settings.attempts,
             retry_strategies=[batch.RetryStrategy.of(action, reason) for action, reason in RETRY_RULES],
             timeout=Duration.seconds(settings.attempt_timeout_seconds),

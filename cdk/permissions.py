@@ -10,6 +10,20 @@ from aws_cdk import aws_iam as iam
 from cdk.storage import Storage
 
 WITHOUT_RESOURCE = {
+    "batch:DescribeJobs": "Batch knows no resources for looking at jobs",
+    "batch:ListJobs": "Batch knows no resources for looking at jobs",
+    "ec2:DescribeSpotPriceHistory": "prices belong to nobody",
+    "logs:CreateLogDelivery": "the log deliveries of Step Functions know no resources",
+    "logs:DeleteLogDelivery": "the log deliveries of Step Functions know no resources",
+    "logs:DescribeLogGroups": "the log deliveries of Step Functions know no resources",
+    "logs:DescribeResourcePolicies": "the log deliveries of Step Functions know no resources",
+    "logs:GetLogDelivery": "the log deliveries of Step Functions know no resources",
+    "logs:ListLogDeliveries": "the log deliveries of Step Functions know no resources",
+    "logs:PutResourcePolicy": "the log deliveries of Step Functions know no resources",
+    "logs:UpdateLogDelivery": "the log deliveries of Step Functions know no resources",
+    "pricing:GetProducts": "prices belong to nobody",
+    "xray:GetSamplingRules": "X-Ray knows no resources for its sampling",
+    "xray:GetSamplingTargets": "X-Ray knows no resources for its sampling",
     "ecr:GetAuthorizationToken": "ECR gives its token for the registry as a whole; the image is granted apart",
     "kms:CreateGrant": "in a key's policy '*' is the key itself",
     "kms:Decrypt": "in a key's policy '*' is the key itself",
@@ -101,6 +115,11 @@ def source_statements(places: Sequence[str], keys: Sequence[str]) -> list[iam.Po
     if keys:
         statements.append(iam.PolicyStatement(sid="UseSourceKeys", actions=["kms:Decrypt"], resources=list(keys)))
     return statements
+
+
+def source_places(places: Sequence[str]) -> list[str]:
+    """The objects of each source."""
+    return [_source_objects(place) for place in places]
 
 
 def _source_objects(place: str) -> str:

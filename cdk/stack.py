@@ -17,6 +17,7 @@ from cdk.network import Network
 from cdk.outputs import write_outputs
 from cdk.settings import Settings
 from cdk.storage import Storage
+from cdk.workflow import Workflow
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class CasemillStack(Stack):
         queues = (self.compute.spot_queue, self.compute.on_demand_queue)
         self.monitoring = Monitoring(self, "Monitoring", settings=settings, queues=queues, key=self.key)
         self.workflow_props = self._workflow_props(settings, built_functions)
+        self.workflow = Workflow(self, "Workflow", props=self.workflow_props)
         write_outputs(self, self._outputs(settings))
         for name, value in {"casemill": "true", STAGE_TAG: settings.stage, **settings.tags}.items():
             Tags.of(self).add(name, value)
@@ -80,6 +82,7 @@ class CasemillStack(Stack):
         return {
             "Bucket": self.storage.bucket.bucket_name,
             "Output": self.storage.location,
+            "StateMachine": self.workflow.state_machine.state_machine_arn,
             "SpotQueue": self.compute.spot_queue.job_queue_arn,
             "OnDemandQueue": self.compute.on_demand_queue.job_queue_arn,
             "JobDefinition": self.compute.job_definition.job_definition_arn,
