@@ -108,7 +108,7 @@ class Function(Construct):
         accept(
             self.function,
             {
-                "AwsSolutions-L1": "The Python of the worker's image, so that one lock serves both; AWS supports it "
+                "AwsSolutions::AwsSolutions-L1": "The Python of the worker's image, so that one lock serves both; AWS supports it "
                 "until 2027-06-30, and cfn-lint reports when that ends.",
                 "HIPAA.Security-LambdaInsideVPC": "It reads and writes through the APIs of AWS only, by TLS and with "
                 "its role; in the VPC it would need a NAT gateway or an endpoint for each of them.",
