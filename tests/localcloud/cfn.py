@@ -226,6 +226,12 @@ def _state_machine(name: str, properties: Json, region: str) -> Made:
     return Made(arn, {"Arn": arn, "Name": name})
 
 
+@_type("AWS::Lambda::Version")
+def _function_version(name: str, properties: Json, region: str) -> Made:
+    found = PLACE.client("lambda", region).publish_version(FunctionName=properties["FunctionName"])
+    return Made(found["FunctionArn"], {"FunctionArn": found["FunctionArn"], "Version": str(found["Version"])})
+
+
 @_type("AWS::CloudWatch::Alarm", "AlarmName")
 def _alarm(name: str, properties: Json, region: str) -> Made:
     settings = {key: value for key, value in properties.items() if key not in ("Tags", "AlarmName")}
