@@ -116,7 +116,7 @@ class Workflow(Construct):
             caught=_Caught(failed),
             result_path="$.inspect",
         )
-        given_up = {"Error": "HolesLeft", "Cause.$": "States.JsonToString($.inspect)"}
+        given_up = {"Error": "Incomplete", "Cause.$": "States.JsonToString($.inspect)"}
         action = "$.inspect.action"
         choice = sfn.Choice(self, "WhatIsLeft")
         choice.when(sfn.Condition.string_equals(action, "work_array"), self._work("Array", inspect, failed))
