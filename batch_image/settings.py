@@ -16,6 +16,7 @@ _WANTED = {
     "CASEMILL_ROUND": "a number from 1",
     "CASEMILL_HEARTBEAT_SECONDS": "seconds from 0.1 to 3600",
     "CASEMILL_NOTICE_SECONDS": "seconds from 0.05 to 60",
+    "CASEMILL_VCPUS": "the vCPUs of the job, above 0 and up to 4096",
     "AWS_BATCH_JOB_ARRAY_INDEX": "a number from 0",
     "AWS_BATCH_JOB_ATTEMPT": "a number from 1",
     "SM_HOSTS": "a JSON list of host names",
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     round: int = Field(1, alias="CASEMILL_ROUND", ge=1)
     heartbeat_seconds: float = Field(30.0, alias="CASEMILL_HEARTBEAT_SECONDS", ge=0.1, le=3600)
     notice_seconds: float = Field(POLL_SECONDS, alias="CASEMILL_NOTICE_SECONDS", ge=0.05, le=60)
+    processors: float | None = Field(None, alias="CASEMILL_VCPUS", gt=0, le=4096)
     array_index: int | None = Field(None, alias="AWS_BATCH_JOB_ARRAY_INDEX", ge=0)
     batch_attempt: int | None = Field(None, alias="AWS_BATCH_JOB_ATTEMPT", ge=1)
     environment_name: str = Field("", alias="AWS_BATCH_CE_NAME")

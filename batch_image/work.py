@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import os
+from dataclasses import asdict
 
 from batch_image.assignment import own_partitions, read_round
 from batch_image.log import log
@@ -10,11 +11,12 @@ from batch_image.settings import Settings
 from core.code_version import code_version
 from core.errors import EXIT_DONE, BadRequestError
 from core.run.local import WorkloadFactory
+from core.run.models import Place
 from core.run.plan_store import StoredPlan, open_plan
 from core.run.source import open_source
 from core.run.spot import InstanceMetadata, read_place, watch_for_notice
 from core.run.stop import StopRequest, stop_exit_code
-from core.run.worker import PartitionWorker, Place, ShardReport
+from core.run.worker import PartitionWorker, ShardReport
 from core.store import open_store
 
 
@@ -40,7 +42,7 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
         partitions=list(partitions),
         index=settings.array_index,
         batch_attempt=settings.batch_attempt,
-        **asdict(place),
+        **place.model_dump(),
     )
     if not partitions:
         log("finished", message="nothing to do: the array has more children than the round has partitions")
@@ -71,10 +73,17 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
     """What the instance says of itself; where it says anything, its spot notice is watched for."""
     metadata = InstanceMetadata(settings.metadata_endpoint)
     place = None if settings.metadata_disabled else read_place(metadata)
-    if place is None:
-        return Place(capacity=settings.capacity)
-    watch_for_notice(metadata, stop, settings.notice_seconds)
-    return replace(place, capacity=place.capacity or settings.capacity)
+    if place is not None:
+        watch_for_notice(metadata, stop, settings.notice_seconds)
+    place = place or Place()
+    return place.model_copy(
+        update={
+            "capacity": place.capacity or settings.capacity,
+            "processors": settings.processors,
+            # A container is held to its share by the scheduler, not by what it sees: this counts the whole instance.
+            "host_processors": os.cpu_count(),
+        }
+    )
 
 
 def _check_code(plan: StoredPlan) -> None:

@@ -15,7 +15,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -30,7 +30,7 @@ from core.faults import Fault, classify, http_status
 from core.patience import Patience
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
 Result = TypeVar("Result")
@@ -42,10 +42,11 @@ _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """A stored object's key (relative to its store) and size in bytes."""
+    """A stored object's key (relative to its store), size in bytes, and the tag that changes with every writing."""
 
     key: str
     size: int
+    e_tag: str | None = field(default=None, compare=False)
 
 
 class Access(Protocol):
@@ -207,26 +208,27 @@ class Store:
 
         def read(objects: ObjectStore) -> list[ObjectInfo]:
             pages = obstore.list(objects, prefix or None)
-            return [ObjectInfo(item["path"], item["size"]) for page in pages for item in page]
+            return [ObjectInfo(item["path"], item["size"], item["e_tag"]) for page in pages for item in page]
 
         return sorted(self._call(prefix, read), key=lambda item: item.key)
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Key and size, or None where there is no such object."""
+        """Key, size and tag, or None where there is no such object."""
 
-        def read(objects: ObjectStore) -> int:
+        def read(objects: ObjectStore) -> ObjectMeta:
             try:
-                return obstore.head(objects, key)["size"]
+                return obstore.head(objects, key)
             except BaseError as error:
                 if http_status(error) in ("400", "401", "403"):
                     # An answer to HEAD has no body that could say why; that to GET has, or is as good.
-                    return obstore.get(objects, key).meta["size"]
+                    return obstore.get(objects, key).meta
                 raise
 
         try:
-            return ObjectInfo(key, self._call(key, read))
+            found = self._call(key, read)
         except FileNotFoundError:
             return None
+        return ObjectInfo(key, found["size"], found["e_tag"])
 
     def _holds(self, key: str, data: bytes) -> bool:
         try:

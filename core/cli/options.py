@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from core.run.models import Thresholds
     from core.run.plan import Plan
+    from core.run.submission import AskedRun
     from core.workload import Workload
 
 Out = Annotated[str, typer.Option(help="Where to write: OUT/runs/RUN_ID and OUT/datasets/NAME.")]
@@ -97,25 +98,46 @@ def plan_of(asked: Asked) -> tuple[Plan, Workload]:
     BadRequestError
         Anything that cannot be done as asked.
     """
-    from core.examples.members import Compression
-    from core.run.plan import checked_options, make_plan
-    from core.run.source import open_source
+    from core.run.submission import plan_asked
     from core.workloads.registry import build_workload
 
-    workload = build_workload(asked.workload, _settings(asked))
-    options = checked_options(
-        data_set=asked.name,
-        salt=asked.salt,
-        thresholds=_thresholds(asked.split_from),
-        shard_cases=asked.shard_cases,
-        compression=Compression.GZIP if asked.gzip else Compression.NONE,
-        success_threshold=asked.success_threshold,
-        checkpoint_seconds=asked.checkpoint_seconds,
-        largest_case_bytes=asked.largest_case_bytes,
-    )
+    return plan_asked(asked_run(asked), build_workload)
+
+
+def asked_run(asked: Asked) -> AskedRun:
+    """The options as the document that the cloud takes too: complete, so that no file of this machine is needed.
+
+    Raises
+    ------
+    BadRequestError
+        An unknown workload, a setting or an option out of its bounds, an earlier split that cannot be read.
+    """
+    from pydantic import ValidationError
+
+    from core.examples.members import Compression
+    from core.run.plan import bad_option
+    from core.run.submission import AskedRun, AskedSelection
+    from core.workloads.registry import build_workload
+
+    settings = build_workload(asked.workload, _settings(asked)).configuration()
     clinical = None if asked.clinical is None else _absolute(asked.clinical)
-    selection = {"cases": asked.cases, "clinical": clinical, "where": asked.where}
-    return make_plan(workload, open_source(asked.source), selection, options), workload
+    try:
+        return AskedRun(
+            source=asked.source,
+            workload=asked.workload,
+            settings=settings,
+            selection=AskedSelection(cases=asked.cases, clinical=clinical, where=asked.where),
+            data_set=asked.name,
+            salt=asked.salt,
+            thresholds=_thresholds(asked.split_from),
+            shard_cases=asked.shard_cases,
+            compression=Compression.GZIP if asked.gzip else Compression.NONE,
+            success_threshold=asked.success_threshold,
+            checkpoint_seconds=asked.checkpoint_seconds,
+            largest_case_bytes=asked.largest_case_bytes,
+        )
+    except ValidationError as error:
+        raise bad_option(error) from error
 
 
 def _settings(asked: Asked) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def begin_attempt(store: Store, layout: RunLayout, partition: int) -> int:
         restored=beat.cases_restored,
         records_restored=beat.records_restored,
         shards=0,
+        place=beat.place,
     )
     store.put_if_absent(layout.attempt(partition, number), lost.to_bytes())
     return number + 1

@@ -23,6 +23,14 @@ class RunLayout:
         return f"{self.root}/run.json"
 
     @property
+    def asked(self) -> str:
+        return f"{self.root}/asked.json"
+
+    @property
+    def pins(self) -> str:
+        return f"{self.root}/cloud.json"
+
+    @property
     def cases(self) -> str:
         return f"{self.root}/plan/cases.parquet"
 
@@ -34,8 +42,12 @@ class RunLayout:
     def commits(self) -> str:
         return f"{self.root}/shards"
 
+    @property
+    def rounds(self) -> str:
+        return f"{self.root}/rounds"
+
     def round_plan(self, number: int) -> str:
-        return f"{self.root}/rounds/{number}.json"
+        return f"{self.rounds}/{number}.json"
 
     @property
     def progress(self) -> str:
@@ -48,6 +60,26 @@ class RunLayout:
     @property
     def verification(self) -> str:
         return f"{self.root}/verification.json"
+
+    @property
+    def findings(self) -> str:
+        return f"{self.root}/verification"
+
+    def group_findings(self, group: int) -> str:
+        return f"{self.findings}/{group}.json"
+
+    @property
+    def report(self) -> str:
+        return f"{self.root}/report.txt"
+
+    def execution(self, name: str) -> str:
+        return f"{self.root}/executions/{name}.json"
+
+    def execution_report(self, name: str) -> str:
+        return f"{self.root}/executions/{name}.txt"
+
+    def notice_sent(self, name: str) -> str:
+        return f"{self.root}/executions/{name}.sent"
 
     @property
     def quarantine(self) -> str:

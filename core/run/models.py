@@ -78,8 +78,8 @@ class ShardPlan(Document):
 class RoundPlan(Document):
     """``rounds/<round>.json``: the partition of each array index, for a round that repeats holes.
 
-    Without it, as in the first round, the array index is the partition. An array of one child does not exist, so an
-    index beyond the list is a child with nothing to do.
+    Without it, as in the first round of a job that was submitted by hand, the array index is the partition. An array of
+    one child does not exist, so an index beyond the list is a child with nothing to do.
     """
 
     partitions: tuple[NonNegativeInt, ...]
@@ -99,6 +99,20 @@ class CaseEntry(Document):
     records: int = 0
     offset: int = 0
     length: int = 0
+
+
+class Place(Document):
+    """What an attempt knows of its machine, so that its seconds have a price; None is unknown.
+
+    ``capacity`` is ``spot`` or ``on-demand``. ``processors`` are the vCPUs that the job may use, ``host_processors``
+    those of the whole instance: an attempt costs seconds × the instance's price × processors / host_processors.
+    """
+
+    instance_type: str | None = None
+    zone: str | None = None
+    capacity: str | None = None
+    processors: float | None = Field(default=None, gt=0)
+    host_processors: int | None = Field(default=None, gt=0)
 
 
 class Worker(Document):
@@ -238,6 +252,7 @@ class Heartbeat(Document):
     interval: float = 1.0
     peak_memory_bytes: int = 0
     updated: float
+    place: Place | None = None
 
     @property
     def cases_finished(self) -> int:
@@ -259,3 +274,4 @@ class Attempt(Document):
     records_restored: int = 0
     shards: int
     storage_repeats: int = 0
+    place: Place | None = None

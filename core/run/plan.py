@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.code_version import code_version
 from core.errors import BadRequestError
@@ -28,10 +28,14 @@ SHARDS_WANTED = 16
 """A cohort is cut into about this many shards until they reach 50 cases, so that small ones use all processors."""
 
 
-class PlanOptions(BaseModel):
-    """What the platform, not the workload, is told. Paths and names only; no effect on any example but the split."""
+RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""A run's id is part of keys, of job names (at most 128 characters) and of a variable of the container."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class AskedOptions(BaseModel):
+    """What a user tells the platform, not the workload; no effect on any example but the split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data_set: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     salt: str = Field(default="casemill", max_length=200)
@@ -42,6 +46,12 @@ class PlanOptions(BaseModel):
     success_threshold: float = Field(default=0.95, ge=0.0, le=1.0)
     checkpoint_seconds: float = Field(default=60.0, gt=0.0)
     largest_case_bytes: int = Field(default=DEFAULT_LARGEST_CASE_BYTES, ge=1)
+
+
+class PlanOptions(AskedOptions):
+    """The same, and what the cloud adds: ``run_id`` is given where the run had a name before it was planned."""
+
+    run_id: str | None = Field(default=None, pattern=RUN_ID_PATTERN)
     image_digest: str | None = None
 
 
@@ -172,10 +182,10 @@ def _request(
         "thresholds": thresholds.model_dump(mode="json"),
         "schema": workload.schema.model_dump(mode="json"),
         "code_version": code_version(),
-        "plan_sha256": _digest([[asdict(entry.case), entry.split, entry.shard] for entry in planned]),
+        "plan_sha256": plan_digest(planned),
         "image_digest": options.image_digest,
     }
-    run_id = f"{workload.name}-{_digest(content)[:12]}"
+    run_id = options.run_id or f"{workload.name}-{_digest(content)[:12]}"
     return RunRequest.model_validate(
         {
             **content,
@@ -186,6 +196,11 @@ def _request(
             "notes": cohort.notes,
         }
     )
+
+
+def plan_digest(planned: Iterable[PlannedCase]) -> str:
+    """``plan_sha256`` of ``run.json``: every case as planned, with its split and shard, in order."""
+    return _digest([[asdict(entry.case), entry.split, entry.shard] for entry in planned])
 
 
 def _digest(content: Any) -> str:
@@ -200,11 +215,14 @@ def checked_options(**settings: Any) -> PlanOptions:
     BadRequestError
         One of them is out of its bounds.
     """
-    from pydantic import ValidationError
-
     try:
         return PlanOptions(**settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("data_set", "name").replace("_", "-")
-        raise BadRequestError("bad_option", first["msg"], where=name, fix="See casemill run --help.") from error
+        raise bad_option(error) from error
+
+
+def bad_option(error: ValidationError) -> BadRequestError:
+    """The first complaint about options, in the words of the command line."""
+    first = error.errors()[0]
+    name = "--" + str(first["loc"][0]).replace("data_set", "name").replace("_", "-")
+    return BadRequestError("bad_option", first["msg"], where=name, fix="See casemill run --help.")

@@ -41,6 +41,17 @@ class ProgressReader:
     _attempts: dict[str, Attempt] = field(default_factory=dict)
     _finished: dict[int, Heartbeat] = field(default_factory=dict)
     _outcomes: dict[str, ShardOutcomes] = field(default_factory=dict)
+    _beats: dict[int, Heartbeat] = field(default_factory=dict)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts that had ended when :meth:`read` looked last."""
+        return tuple(self._attempts.values())
+
+    @property
+    def heartbeats(self) -> tuple[Heartbeat, ...]:
+        """Each partition's last heartbeat when :meth:`read` looked last."""
+        return tuple(self._beats.values())
 
     def read(self, now: float | None = None) -> Progress:
         """The progress at this moment."""
@@ -52,6 +63,7 @@ class ProgressReader:
             beats = self._read_beats(pool, layout, committed)
             self._read_attempts(pool, layout)
             self._read_outcomes(pool, layout, committed, beats)
+        self._beats = beats
         moment = time.time() if now is None else now
         attempts = list(self._attempts.values())
         return add_up(self.run_id, self.shards, Seen(committed, beats, attempts, self._outcomes, moment, self.started))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -19,6 +20,7 @@ from core.run.assemble import (
     read_commits,
 )
 from core.run.card import data_set_card
+from core.run.findings import believable
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Check, Manifest, ShardEntry, SplitDocument, Success, Verification
 from core.run.plan import Plan
@@ -39,7 +41,12 @@ class Publication:
     manifest: Manifest
 
 
-def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> Publication:
+Trust = Literal["nothing", "findings", "findings only"]
+"""Whether shards are read back here; or those whose findings (:mod:`core.run.findings`) do not hold; or none, and then
+every shard must have findings that do."""
+
+
+def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1, trust: Trust = "nothing") -> Publication:
     """Verify every shard of a finished run; where all checks hold, write the documents and then ``_SUCCESS``.
 
     ``verification.json`` and ``quarantine.jsonl`` are written either way. Where a check fails, an earlier ``_SUCCESS``
@@ -50,13 +57,14 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> P
     TransientError
         Shards are missing: the run is not finished.
     IntegrityError
-        What was just written does not read back as it should.
+        What was just written does not read back as it should. ``findings_missing``: with ``findings only``, some shards
+        have none that hold.
     """
     commits = read_commits(store, plan)
     manifest = build_manifest(plan, commits)
     split = build_split_document(plan, manifest)
     run, data_set = RunLayout(plan.request.run_id), DataSetLayout.named(plan.request.data_set)
-    findings = verify_shards(store, data_set, manifest, workers)
+    findings = _findings(store, plan, data_set, manifest, workers, trust)
     verification = verify_data_set(manifest, split, findings, split.cases, _strangers(store, data_set, manifest))
     store.put(run.verification, verification.to_bytes())
     store.put(run.quarantine, quarantine_lines(commits))
@@ -68,10 +76,39 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1) -> P
             "dataset_card.md": data_set_card(manifest, split, workload.card()).encode(),
         }
         _seal(store, data_set, manifest, documents)
-    elif store.head(data_set.success) is not None:
-        # It was published once and has been spoiled since: nobody may go on taking it for verified.
-        store.delete(data_set.success)
+    else:
+        withdraw(store, data_set)
     return Publication(verification, manifest)
+
+
+def withdraw(store: Store, data_set: DataSetLayout) -> bool:
+    """Take back the ``_SUCCESS`` of a data set that was published once and has been spoiled since: nobody may go on
+    taking it for verified. Whether there was one."""
+    if store.head(data_set.success) is None:
+        return False
+    store.delete(data_set.success)
+    return True
+
+
+def _findings(
+    store: Store, plan: Plan, data_set: DataSetLayout, manifest: Manifest, workers: int, trust: Trust
+) -> list[ShardFindings]:
+    if trust == "nothing":
+        return verify_shards(store, data_set, manifest, workers)
+    objects = {item.key: item for item in store.list(data_set.root)}
+    believed = believable(store, plan.request, plan.shards, manifest, objects)
+    rest = [shard for shard in manifest.shards if shard.shard not in believed.findings]
+    if rest and trust == "findings only":
+        why = believed.refused.get(rest[0].shard, "nobody verified it")
+        raise IntegrityError(
+            "findings_missing",
+            f"{len(rest)} of {len(manifest.shards)} shards have no findings that hold; {rest[0].shard}: {why}",
+            where=f"run {plan.request.run_id}",
+            fix="Start the run again; it verifies every shard anew.",
+        )
+    read = verify_shards(store, data_set, manifest.model_copy(update={"shards": tuple(rest)}), workers)
+    found = {**believed.findings, **{item.shard: item for item in read}}
+    return [found[shard.shard] for shard in manifest.shards]
 
 
 def verify_published(store: Store, workers: int = 1) -> tuple[Verification, Manifest]:

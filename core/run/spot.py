@@ -14,8 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from core.run.models import Place
 from core.run.stop import StopRequest
-from core.run.worker import Place
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 POLL_SECONDS = 5.0

@@ -16,7 +16,7 @@ from core.run.commit import commit_shard, read_commit
 from core.run.layout import RunLayout
 from core.run.limits import is_too_large, too_large
 from core.run.memory import peak_memory_bytes
-from core.run.models import Attempt, Heartbeat, PlannedShard, Worker
+from core.run.models import Attempt, Heartbeat, Place, PlannedShard, Worker
 from core.run.plan import Plan, PlannedCase
 from core.run.prefetch import read_ahead
 from core.run.segment import read_segments, write_segment
@@ -34,15 +34,6 @@ class Clock:
 
     now: Callable[[], float] = time.time
     elapsed: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True)
-class Place:
-    """What the worker knows of its machine, for the record."""
-
-    instance_type: str | None = None
-    zone: str | None = None
-    capacity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +189,9 @@ class PartitionWorker:
             case_seconds=case_seconds,
         )
 
+    def _known_place(self) -> Place | None:
+        return None if self.place == Place() else self.place
+
     def _beat_if_due(self) -> None:
         if self.clock.elapsed() - self._last_heartbeat >= self.heartbeat_seconds:
             self._beat("working")
@@ -221,6 +215,7 @@ class PartitionWorker:
             interval=round(self._tally.interval(self.heartbeat_seconds), 3),
             peak_memory_bytes=peak_memory_bytes(),
             updated=self.clock.now(),
+            place=self._known_place(),
         )
         self.store.put(self._layout.heartbeat(self.partition), heartbeat.to_bytes())
 
@@ -242,6 +237,7 @@ class PartitionWorker:
             records_restored=self._tally.records_restored,
             shards=self._committed,
             storage_repeats=self._all_repeats() - self._repeats_before,
+            place=self._known_place(),
         )
         self.store.put_if_absent(self._layout.attempt(self.partition, self._attempt), attempt.to_bytes())
 

@@ -155,6 +155,7 @@ def test_the_log_holds_ids_and_counts_only(image: StandIn, folder: Path, cohort:
     assert set(lines[1]) == {"time", "event", "shard", "new", "cases", "records", "seconds"}
     assert set(lines[0]) == {
         "time", "event", "run", "round", "partitions", "index", "batch_attempt", "instance_type", "zone", "capacity",
+        "processors", "host_processors",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from core.errors import IntegrityError
 from core.run.assemble import read_commits
 from core.run.commit import read_commit
 from core.run.layout import RunLayout
-from core.run.models import RoundPlan
+from core.run.models import Attempt, Heartbeat, Place, RoundPlan
 from core.run.plan import Plan, PlanOptions, make_plan
 from core.run.plan_store import write_plan
 from core.run.stop import StopRequest
@@ -83,7 +84,9 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("CASEMILL_RUN", "../other"), ("CASEMILL_RUN", "a/b"), ("CASEMILL_RUN", "a\n"), ("CASEMILL_ROUND", "0"),
         ("CASEMILL_ROUND", "two"), ("CASEMILL_HEARTBEAT_SECONDS", "0"), ("CASEMILL_HEARTBEAT_SECONDS", "nan"),
         ("AWS_BATCH_JOB_ARRAY_INDEX", "-1"), ("AWS_BATCH_JOB_ARRAY_INDEX", "1.5"), ("AWS_BATCH_JOB_ATTEMPT", "0"),
-        ("SM_HOSTS", "algo-1"), ("SM_HOSTS", "{}"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "file:///etc"),
+
+        ("CASEMILL_VCPUS", "0"), ("CASEMILL_VCPUS", "inf"), ("CASEMILL_VCPUS", "two"), ("SM_HOSTS", "algo-1"),
+        ("SM_HOSTS", "{}"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "file:///etc"),
     ],
 )  # fmt: skip
 def test_a_malformed_variable_is_named_in_one_line(name: str, value: str) -> None:
@@ -200,6 +203,22 @@ def test_the_commit_record_tells_the_place(tmp_path: Path) -> None:
     assert record is not None
     made_by = record.made_by
     assert (made_by.instance_type, made_by.zone, made_by.capacity) == ("c7i.large", "eu-west-1b", "spot")
+
+
+def test_attempt_and_heartbeat_tell_what_a_price_needs(tmp_path: Path) -> None:
+    store, plan = planned(tmp_path / "out")
+    with metadata_service() as service:
+        variables = surroundings(
+            store, plan, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=service.endpoint,
+            CASEMILL_VCPUS="2",
+        )  # fmt: skip
+        assert work(read_settings(variables), StopRequest(), build_toy) == 0
+    layout = RunLayout(plan.request.run_id)
+    place = Attempt.model_validate_json(store.get(layout.attempt(0, 1))).place
+    assert place == Place(
+        instance_type="c7i.large", zone="eu-west-1b", capacity="spot", processors=2, host_processors=os.cpu_count()
+    )
+    assert Heartbeat.model_validate_json(store.get(layout.heartbeat(0))).place == place
 
 
 def test_the_environment_s_name_is_used_where_the_instance_does_not_tell(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.run.models import Place
 from core.run.spot import InstanceMetadata, NoMetadataError, read_place, watch_for_notice
 from core.run.stop import StopRequest
-from core.run.worker import Place
 from tests.metadata_service import NOTICE, NOTICE_PATH, MetadataService, metadata_service
 
 
@@ -19,6 +19,9 @@ from tests.metadata_service import NOTICE, NOTICE_PATH, MetadataService, metadat
 def service() -> Iterator[MetadataService]:
     with metadata_service() as service:
         yield service
+
+
+SPOT = Place(instance_type="c7i.large", zone="eu-west-1b", capacity="spot")
 
 
 def statuses(service: MetadataService, path: str = f"/latest/meta-data/{NOTICE_PATH}") -> list[int]:
@@ -33,7 +36,7 @@ def wait_for(service: MetadataService, answers: int) -> None:
 
 
 def test_the_service_tells_type_zone_and_capacity(service: MetadataService) -> None:
-    assert read_place(InstanceMetadata(service.endpoint)) == Place("c7i.large", "eu-west-1b", "spot")
+    assert read_place(InstanceMetadata(service.endpoint)) == SPOT
     assert service.tokens_given == 1
 
 
@@ -118,7 +121,7 @@ def test_the_watch_ends_when_a_signal_was_first(service: MetadataService) -> Non
 
 def test_one_failed_answer_does_not_mean_that_there_is_no_service(service: MetadataService) -> None:
     service.broken_answers = 1
-    assert read_place(InstanceMetadata(service.endpoint)) == Place("c7i.large", "eu-west-1b", "spot")
+    assert read_place(InstanceMetadata(service.endpoint)) == SPOT
 
 
 def test_no_service_is_found_out_soon() -> None:

@@ -1,0 +1,195 @@
+"""The guard: while a job works, whether to go on, and the figures of the moment. Pure; everything is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+
+from core.run.models import Attempt, Document, Json
+from core.run.progress_counts import Progress
+
+PROJECTION_CASES = 5
+"""A projection from fewer cases, or from less than ``PROJECTION_SHARE`` of them, stops nobody: what is spent does."""
+
+PROJECTION_SHARE = 0.05
+RECLAIM_WINDOW_SECONDS = 3600.0
+NO_PROGRESS_SECONDS = 1800.0
+"""No case, no start, no end of an attempt for this long while machines work is worth an alarm."""
+
+BLOCKED_SECONDS = 900.0
+"""This long with children waiting and none at work, nobody is coming; an instance starts within minutes."""
+
+BLOCKED_REASONS = ("CAPACITY:", "MISCONFIGURATION:", "SERVICE_ROLE_PERMISSIONS")
+"""How the reason begins that AWS Batch gives a job at the head of a blocked queue (Batch user guide, "Jobs stuck in
+RUNNABLE")."""
+
+_ENDED = ("SUCCEEDED", "FAILED")
+
+
+class JobState(Document):
+    """A job in AWS Batch's words; the counts are its children's, or its own where it is no array.
+
+    ``status_reason`` is the job's, or that of a child that was cancelled because the queue is blocked.
+    """
+
+    status: str
+    status_reason: str = ""
+    runnable: int = 0
+    starting: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it will run any more."""
+        return self.status in _ENDED
+
+
+class Spending(Document):
+    """Dollars of the run; None is unknown.
+
+    ``lowest_usd`` is what the whole run costs if all that is in hand goes well; where it is known, it decides and not
+    ``projected_usd``. ``next_usd`` is what is spent until the guard looks again.
+    """
+
+    budget_usd: Decimal
+    spent_usd: Decimal | None = None
+    projected_usd: Decimal | None = None
+    lowest_usd: Decimal | None = None
+    next_usd: Decimal | None = None
+
+
+class GuardFacts(Document):
+    """The moment's figures; rates per second, times in seconds, None is unknown."""
+
+    cases_planned: int
+    cases_finished: int
+    cases_failed: int
+    shards_planned: int
+    shards_committed: int
+    records: int
+    rate: float | None
+    left_seconds: float | None
+    attempts: int
+    reclaims_last_hour: int
+    silent_workers: int
+    idle_seconds: float
+    no_progress: bool
+    blocked: bool
+    blocked_reason: str
+    spending: Spending
+
+
+class GuardDecision(Document):
+    """``why`` is a sentence for people; ``blocked`` stays for the next round's choice of capacity."""
+
+    action: Literal["wait", "done", "over_budget"]
+    why: str
+    facts: GuardFacts
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the job finds no machine."""
+        return self.facts.blocked
+
+    def for_state(self) -> Json:
+        """What the state machine carries on."""
+        spending = self.facts.spending
+        return {
+            "action": self.action,
+            "why": self.why,
+            "blocked": self.blocked,
+            "spent_usd": None if spending.spent_usd is None else float(spending.spent_usd),
+            "projected_usd": None if spending.projected_usd is None else float(spending.projected_usd),
+        }
+
+
+class GuardView(Document):
+    """What the guard sees at the clock time ``now`` of a job that was submitted at ``submitted``."""
+
+    progress: Progress
+    attempts: tuple[Attempt, ...]
+    job: JobState
+    spending: Spending
+    submitted: float
+    now: float
+
+
+def look(view: GuardView) -> GuardDecision:
+    """Wait, or be done because the job has ended, or stop it because the run would pass its budget."""
+    facts = _facts(view)
+    over = _over_budget(view.spending, view.progress)
+    if view.job.ended:
+        return GuardDecision(action="done", why=f"the job has {view.job.status.lower()}", facts=facts)
+    if over:
+        return GuardDecision(action="over_budget", why=over, facts=facts)
+    share = f"{view.progress.cases_finished} of {view.progress.cases_planned} cases are finished"
+    return GuardDecision(action="wait", why=f"{share}; {facts.blocked_reason}" if facts.blocked else share, facts=facts)
+
+
+def reclaims_since(attempts: Iterable[Attempt], moment: float) -> int:
+    """Attempts that a reclaimed machine ended after the clock time ``moment``."""
+    return sum(attempt.why == "reclaimed" and attempt.ended > moment for attempt in attempts)
+
+
+def _over_budget(spending: Spending, progress: Progress) -> str:
+    """Why the run must stop; empty where it need not."""
+    budget, spent = spending.budget_usd, spending.spent_usd
+    projected = spending.projected_usd if spending.lowest_usd is None else spending.lowest_usd
+    if spent is not None and spent >= budget:
+        return f"{dollars(spent)} are spent, the budget is {dollars(budget)}"
+    if spent is not None and spending.next_usd is not None and spent + spending.next_usd > budget:
+        return f"{dollars(spent)} are spent and the next minutes would pass the budget of {dollars(budget)}"
+    finished = progress.cases_finished
+    known = finished >= PROJECTION_CASES and finished >= PROJECTION_SHARE * progress.cases_planned
+    if projected is not None and projected > budget and known:
+        return f"the whole run is projected to cost at least {dollars(projected)}, the budget is {dollars(budget)}"
+    return ""
+
+
+def _facts(view: GuardView) -> GuardFacts:
+    progress, job = view.progress, view.job
+    at_work = job.starting + job.running
+    signs = [view.submitted, progress.updated or 0.0]
+    signs += [moment for attempt in view.attempts for moment in (attempt.started, attempt.ended)]
+    idle = max(0.0, view.now - max(signs))
+    reason = _blocked_reason(job, at_work, idle)
+    return GuardFacts(
+        cases_planned=progress.cases_planned,
+        cases_finished=progress.cases_finished,
+        cases_failed=progress.cases_failed,
+        shards_planned=progress.shards_planned,
+        shards_committed=progress.shards_committed,
+        records=progress.records,
+        rate=progress.rate,
+        left_seconds=progress.left_seconds,
+        attempts=progress.attempts,
+        reclaims_last_hour=reclaims_since(view.attempts, view.now - RECLAIM_WINDOW_SECONDS),
+        silent_workers=len(progress.stale),
+        idle_seconds=round(idle, 1),
+        no_progress=not job.ended and not reason and at_work > 0 and idle > NO_PROGRESS_SECONDS,
+        blocked=bool(reason),
+        blocked_reason=reason,
+        spending=view.spending,
+    )
+
+
+def _blocked_reason(job: JobState, at_work: int, idle: float) -> str:
+    """Why the job finds no machine; empty where it does, or may yet."""
+    told = next((part for part in BLOCKED_REASONS if part in job.status_reason), "")
+    if told:
+        return f"the queue is blocked: {job.status_reason[:200]}"
+    if not job.ended and job.runnable and not at_work and idle > BLOCKED_SECONDS:
+        return f"{job.runnable} jobs have been waiting for a machine for {idle / 60:.0f} minutes"
+    return ""
+
+
+def dollars(amount: Decimal) -> str:
+    """An amount as people read it.
+
+    >>> dollars(Decimal("0.00421")), dollars(Decimal("1234.5"))
+    ('$0.0042', '$1,234.50')
+    """
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

@@ -1,0 +1,124 @@
+"""The mail at the end of an execution, and that it is sent once."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from core.run.layout import RunLayout
+from core.run.models import Document
+from core.run.report import MEANING, TO_DO, Ending, RunReport, report_text
+from core.store import Store
+
+SUBJECT_CHARACTERS = 100
+"""The longest subject that SNS takes: ASCII, no line break, no control character (SNS API, Publish)."""
+
+EXECUTION_PATTERN = r"^[^/\x00-\x20]{1,80}$"
+"""What a name of an execution may be, as far as it matters in a key (Step Functions API, StartExecution)."""
+
+_HAPPENED: dict[Ending, str] = {
+    "success": "is verified",
+    "verification failed": "FAILED its verification",
+    "quarantine above threshold": "has too many failed cases",
+    "incomplete": "is incomplete",
+    "over budget": "was stopped by its budget",
+    "stopped": "was stopped",
+    "timed out": "timed out",
+    "bad request": "was refused",
+    "crash": "broke",
+}
+
+
+_MAY_QUOTE = ("bad_where", "unreadable_clinical_table")
+"""The words of these errors are partly those of the database, which names the value that it stumbled over."""
+
+
+class Mail(Document):
+    """Plain text; the subject is ASCII and at most 100 characters."""
+
+    subject: str = Field(min_length=1, max_length=SUBJECT_CHARACTERS, pattern=r"^[\x20-\x7e]+$")
+    body: str
+
+
+class ExecutionEnd(Document):
+    """``executions/<execution>.json``: how an execution ended, and the mail that says so.
+
+    ``told_by`` is who sends it: the execution itself, or the event of its end.
+    """
+
+    run_id: str
+    execution: str = Field(pattern=EXECUTION_PATTERN)
+    ending: Ending
+    told_by: Literal["execution", "event"]
+    mail: Mail
+
+
+def mail_of(report: RunReport, stage: str = "") -> Mail:
+    """What happened, what it means, what to do, and where the report is. Ids and counts only."""
+    where = f" ({stage})" if stage else ""
+    subject = f"Casemill{where}: run {report.run_id} {_HAPPENED[report.ending]}"
+    detail = f"[{report.code}] (its words are in the report)" if report.code in _MAY_QUOTE else report.detail
+    said = f": {detail}" if detail else "."
+    body = [
+        f"What happened: run {report.run_id} {_HAPPENED[report.ending]}{said}",
+        f"What it means: {MEANING[report.ending]}",
+        f"What to do:    {TO_DO[report.ending]}",
+        f"Report:        {report.report_uri}",
+        "",
+        # A check's problem may quote a value; the report keeps it where the data is.
+        report_text(
+            report.model_copy(update={"detail": detail, "problems": _names(report.problems), "quarantined": ()})
+        ),
+    ]
+    return Mail(subject=plain_subject(subject), body="\n".join(body))
+
+
+def plain_subject(text: str) -> str:
+    """A subject that SNS takes.
+
+    >>> plain_subject("Prüfung\\nfehlgeschlagen " + "x" * 100)[:26]
+    'Pr?fung fehlgeschlagen xxx'
+    """
+    ascii_text = re.sub(r"\s+", " ", text).strip().encode("ascii", "replace").decode()
+    printable = re.sub(r"[^\x20-\x7e]", "?", ascii_text)
+    short = printable if len(printable) <= SUBJECT_CHARACTERS else printable[: SUBJECT_CHARACTERS - 3] + "..."
+    return short or "Casemill"
+
+
+def claim_end(store: Store, end: ExecutionEnd) -> bool:
+    """Whether the caller is to send the mail: one caller is, and the same one again until it has confirmed.
+
+    The event of an execution's end comes when the execution itself can do no more, so it may take over a mail that was
+    claimed and never confirmed: none is lost, and only a failure between sending and confirming makes a second one.
+
+    Raises
+    ------
+    TransientError, FatalError
+        The storage itself.
+    """
+    layout = RunLayout(end.run_id)
+    if store.put_if_absent(layout.execution(end.execution), end.to_bytes()):
+        return True
+    if store.head(layout.notice_sent(end.execution)) is not None:
+        return False
+    claimed = read_end(store, end.run_id, end.execution)
+    return claimed is None or end.told_by == "event" or claimed.told_by == end.told_by
+
+
+def confirm_end(store: Store, run_id: str, execution: str) -> None:
+    """Say that the mail of the execution's end was sent."""
+    store.put_if_absent(RunLayout(run_id).notice_sent(execution), b"")
+
+
+def read_end(store: Store, run_id: str, execution: str) -> ExecutionEnd | None:
+    """How an execution ended, or None where that is not known yet."""
+    try:
+        return ExecutionEnd.model_validate_json(store.get(RunLayout(run_id).execution(execution)))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _names(problems: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(problem.partition(":")[0] for problem in problems)

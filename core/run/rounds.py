@@ -1,0 +1,112 @@
+"""Rounds: which partitions are still open, and what to do about them (design, "On AWS")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from core.errors import TransientError
+from core.run.layout import RunLayout
+from core.run.models import Document, PlannedShard, RoundPlan
+from core.run.progress import read_shards
+from core.store import Store
+
+MOST_ROUNDS = 3
+"""Rounds of one execution (design, "On AWS"); a later execution of the same run has its own."""
+
+MOST_RIVALS = 20
+"""How many rounds of others may appear while this one looks for its number."""
+
+_JOB_NAME_CHARACTERS = 128
+"""Longest name of a job (AWS Batch API, SubmitJob)."""
+
+Capacity = Literal["spot", "on-demand"]
+
+
+class RoundDecision(Document):
+    """What the state machine does next; ``round`` and what follows belong to the ``work_*`` actions.
+
+    ``tries`` counts the rounds of this execution, this one included. ``array_size`` is the number of children, 1 for a
+    plain job: an array has two or more. ``holes`` is how many partitions are open.
+    """
+
+    action: Literal["work_array", "work_single", "verify", "give_up"]
+    round: int = 0
+    tries: int
+    holes: int
+    array_size: int = 0
+    job_name: str = ""
+    capacity: Capacity = "spot"
+
+
+def committed_shards(store: Store, run_id: str) -> frozenset[str]:
+    """The shards that have a commit record, by listing alone."""
+    listed = store.list(RunLayout(run_id).commits)
+    return frozenset(item.key.rpartition("/")[2].removesuffix(".json") for item in listed)
+
+
+def holes(store: Store, run_id: str, shards: Iterable[PlannedShard]) -> tuple[int, ...]:
+    """The partitions with a shard that is not committed, in order."""
+    committed = committed_shards(store, run_id)
+    return tuple(sorted({shard.partition for shard in shards if shard.shard not in committed}))
+
+
+def next_round(
+    store: Store, run_id: str, tries: int, blocked: bool = False, most_rounds: int = MOST_ROUNDS
+) -> RoundDecision:
+    """Decide, and where there is work to do, write the list of its partitions under the next free round number.
+
+    Parameters
+    ----------
+    tries
+        Rounds that this execution has started.
+    blocked
+        Whether the last of them found no machine: what follows is on-demand, and so is the last round.
+
+    Raises
+    ------
+    BadRequestError
+        ``no_run``.
+    IntegrityError
+        ``plan_damaged``.
+    """
+    open_partitions = holes(store, run_id, read_shards(store, run_id).shards)
+    if not open_partitions:
+        return RoundDecision(action="verify", tries=tries, holes=0)
+    if tries >= most_rounds:
+        return RoundDecision(action="give_up", tries=tries, holes=len(open_partitions))
+    number = _write_round(store, run_id, RoundPlan(partitions=open_partitions))
+    return RoundDecision(
+        action="work_array" if len(open_partitions) > 1 else "work_single",
+        round=number,
+        tries=tries + 1,
+        holes=len(open_partitions),
+        array_size=len(open_partitions),
+        job_name=job_name(run_id, number),
+        capacity="on-demand" if blocked or tries + 1 == most_rounds else "spot",
+    )
+
+
+def job_name(run_id: str, number: int) -> str:
+    """The name of a round's job: unique over the life of the run, in the characters that AWS Batch allows.
+
+    >>> job_name("vitaldb-0123456789ab", 2)
+    'casemill-vitaldb-0123456789ab-2'
+    """
+    ending = f"-{number}"
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", f"casemill-{run_id}")
+    return name[: _JOB_NAME_CHARACTERS - len(ending)] + ending
+
+
+def _write_round(store: Store, run_id: str, plan: RoundPlan) -> int:
+    layout = RunLayout(run_id)
+    names = (item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.rounds))
+    number = max((int(name) for name in names if name.isdecimal()), default=0)
+    for _ in range(MOST_RIVALS):
+        number += 1
+        if store.put_if_absent(layout.round_plan(number), plan.to_bytes()):
+            return number
+    raise TransientError(
+        "rounds_busy", "others keep starting rounds of this run", where=layout.rounds, fix="Stop the other executions."
+    )

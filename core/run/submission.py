@@ -1,0 +1,130 @@
+"""A submission: what is asked of the cloud, and the one path from what is asked to a plan, wherever it is asked.
+
+``casemill run`` makes an :class:`AskedRun` of its options and plans it; the Plan function reads it from the execution's
+input and plans it. Nothing of this knows AWS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import BadRequestError
+from core.run.models import Json
+from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan
+from core.run.source import open_source
+
+if TYPE_CHECKING:
+    from core.workload import Workload
+
+DEFAULT_BUDGET_USD = 20.0
+_STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class AskedSelection(BaseModel):
+    """Which cases; ``clinical`` is a location."""
+
+    model_config = _STRICT
+
+    cases: str = "all"
+    clinical: str | None = None
+    where: str | None = None
+
+
+class AskedRun(AskedOptions):
+    """Everything that ``casemill run`` takes, as plain JSON; ``settings`` are the workload's configuration."""
+
+    source: str | None = Field(min_length=1)
+    workload: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    settings: Json = Field(default_factory=dict)
+    selection: AskedSelection = AskedSelection()
+
+    def to_bytes(self) -> bytes:
+        """``asked.json``: the same request always gives the same bytes."""
+        content = self.model_dump(mode="json")
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+class Submission(BaseModel):
+    """The input of an execution. ``asked`` null: take up the run that is there."""
+
+    model_config = _STRICT
+
+    run_id: str = Field(pattern=RUN_ID_PATTERN)
+    asked: AskedRun | None = None
+    budget_usd: float = Field(default=DEFAULT_BUDGET_USD, gt=0)
+
+
+def submission_id(asked: AskedRun) -> str:
+    """The id of the run that is asked for: the same request has the same id, and so is the same run.
+
+    >>> submission_id(AskedRun(source=None, workload="toy"))
+    'toy-71f0f6c5e930'
+    """
+    return f"{asked.workload}-{hashlib.sha256(asked.to_bytes()).hexdigest()[:12]}"
+
+
+def read_submission(given: Json | str | bytes) -> Submission:
+    """The submission in an execution's input, parsed or as text.
+
+    Raises
+    ------
+    BadRequestError
+        ``bad_submission``: it is not one; the message names the first field that is wrong.
+    """
+    try:
+        if isinstance(given, str | bytes):
+            return Submission.model_validate_json(given)
+        return Submission.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        # Only the field's name and the rule: the value may be anything.
+        field = ".".join(str(part) for part in first["loc"]) or "the input"
+        raise BadRequestError(
+            "bad_submission", f"{field}: {first['msg']}", fix="casemill submit writes inputs that can be read."
+        ) from None
+
+
+def check_locations(asked: AskedRun) -> None:
+    """Refuse locations that mean one thing to who asks and another, or nothing, to a machine of the cloud.
+
+    Raises
+    ------
+    BadRequestError
+        ``not_in_a_bucket``.
+    """
+    for name, location in (("source", asked.source), ("selection.clinical", asked.selection.clinical)):
+        if location is not None and not location.startswith("s3://"):
+            raise BadRequestError(
+                "not_in_a_bucket",
+                f"{location!r} cannot be read from the cloud",
+                where=name,
+                fix="Copy it to a bucket and give its s3:// location.",
+            )
+
+
+def plan_asked(
+    asked: AskedRun,
+    build_workload: Callable[[str, Json], Workload],
+    run_id: str | None = None,
+    image_digest: str | None = None,
+) -> tuple[Plan, Workload]:
+    """Check everything and plan; nothing is written.
+
+    Raises
+    ------
+    BadRequestError
+        Anything that cannot be done as asked: an unknown workload, a setting that it does not take, a source that
+        cannot be listed, no case.
+    """
+    workload = build_workload(asked.workload, asked.settings)
+    told = {name: getattr(asked, name) for name in AskedOptions.model_fields}
+    options = PlanOptions(**told, run_id=run_id, image_digest=image_digest)
+    plan = make_plan(workload, open_source(asked.source), asked.selection.model_dump(mode="json"), options)
+    if not plan.cases:
+        raise BadRequestError("empty_cohort", "no case is selected", where="selection", fix="Widen the selection.")
+    return plan, workload
