@@ -14,11 +14,8 @@ from core.errors import EXIT_DONE, BadRequestError
 
 if TYPE_CHECKING:
     from core.run.plan import Plan
-
-START_SECONDS = 1.5
-SECONDS_PER_BYTE = 1 / 35e6
-SECONDS_PER_WINDOW = 0.0004
-"""One worker's time for a compressed byte read and a window written, measured on a shared 2-core machine."""
+    from core.run.projection import Estimate
+    from core.store import Store
 
 
 @options.over_a_cohort
@@ -35,25 +32,36 @@ def plan(
     if out is None and not dry_run:
         raise BadRequestError("bad_option", "nowhere to write the plan", where="--out", fix="Give --out or --dry-run.")
     made, _ = options.plan_of(asked)
+    store = None
     if out is not None and not dry_run:
         from core.run.plan_store import write_plan
         from core.store import open_store
 
-        write_plan(open_store(out, create=True), made)
-    summary = plan_summary(made)
+        store = open_store(out, create=True)
+        write_plan(store, made)
+    seconds = _seconds_here(made, store)
+    summary = plan_summary(made, seconds)
     for remark in made.request.notes:
         note(f"note: {remark}")
     if json:
         print_json(summary)
         return EXIT_DONE
-    _show(summary)
+    _show(summary, seconds)
     if dry_run:
         note("nothing was written")
     return EXIT_DONE
 
 
-def plan_summary(made: Plan) -> dict[str, Any]:
-    """The plan in figures."""
+def _seconds_here(made: Plan, store: Store | None) -> Estimate | None:
+    """How long this machine will take with all of its processors."""
+    from core.cli.time_figures import model_here
+
+    model = model_here(made.request, store)
+    return model.run_seconds(made.shards.shards, processors()) if model else None
+
+
+def plan_summary(made: Plan, seconds: Estimate | None) -> dict[str, Any]:
+    """The plan in figures; ``seconds`` is ``None`` where nobody has measured the workload."""
     found = [entry for entry in made.cases if entry.case.key is not None]
     missing = [entry.case.id for entry in made.cases if entry.case.key is None]
     size = sum(entry.case.size for entry in found)
@@ -80,14 +88,15 @@ def plan_summary(made: Plan) -> dict[str, Any]:
         "estimated_windows": windows,
         "splits": splits,
         "shards": len(made.shards.shards),
-        "estimated_seconds": round(
-            START_SECONDS + (size * SECONDS_PER_BYTE + windows * SECONDS_PER_WINDOW) / processors(), 1
-        ),
+        "estimated_seconds": round(seconds.value, 1) if seconds else None,
+        "estimated_seconds_range": [round(seconds.low, 1), round(seconds.high, 1)] if seconds else None,
         "notes": list(made.request.notes),
     }
 
 
-def _show(summary: dict[str, Any]) -> None:
+def _show(summary: dict[str, Any], seconds: Estimate | None) -> None:
+    from core.cost.text import span_text
+
     missing = summary["cases_missing"]
     shown = f" ({', '.join(missing[:10])}{', …' if len(missing) > 10 else ''})" if missing else ""
     print_lines(
@@ -97,7 +106,7 @@ def _show(summary: dict[str, Any]) -> None:
             f"subjects  {summary['subjects']:,}",
             f"windows   about {summary['estimated_windows']:,}, from {summary['bytes'] / 1e6:,.1f} MB",
             f"shards    {summary['shards']:,}",
-            f"time      about {summary['estimated_seconds']:,.0f} s on this machine's {processors()} processors",
+            f"time      {span_text(seconds) if seconds else 'unknown'} on this machine's {processors()} processors",
         ]
     )
     print_table(

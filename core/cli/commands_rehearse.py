@@ -42,6 +42,7 @@ def rehearse(
 
     Example: casemill rehearse --source vital_files --clinical clinical_data.csv --out out --price-per-hour 0.04
     """
+    from core.cost.time_model import shipped_models, time_model
     from core.run.memory import machine_memory_bytes
     from core.run.rehearsal import RehearsalRequest
     from core.run.rehearsal import rehearse as perform
@@ -59,7 +60,10 @@ def rehearse(
     )
     limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=asked.success_threshold)
     scale = RehearsalScale(workers=count, array=array, price_per_hour=price_per_hour)
-    request = RehearsalRequest(plan, built, build_workload, scale, limits, share, seed)
+    model = time_model(shipped_models(), plan.request.workload)
+    request = RehearsalRequest(
+        plan, built, build_workload, scale, limits, share, seed, model.case_seconds if model else None
+    )
     store = open_store(out, create=True)
     result = perform(store, request, note)
     if json:
@@ -119,7 +123,10 @@ def _projection_lines(projection: Projection, rehearsal: Rehearsal) -> list[str]
 
     dollars = "unknown" if projection.dollars is None else span(projection.dollars, 1, ",.4f", "dollars")
     failures = ", ".join(f"{reason} about {count:,.0f}" for reason, count in projection.failures.items()) or "none seen"
+    factor = projection.machine_factor
+    slower = "  machine  not in the time model" if factor is None else f"  machine  {span(factor, 1, '.2f', 'times')}"
     return [
+        slower + ("" if factor is None else " as long as in the time model; plan, estimate and run use it here"),
         f"  time     {duration(projection.seconds_local)} with {rehearsal.scale.workers} workers here",
         f"           {duration(projection.seconds_array)} as an array of {rehearsal.scale.array}",
         f"  memory   {projection.peak_memory_bytes / 1e6:,.0f} MB a worker",

@@ -10,7 +10,10 @@ from core.cli.output import note, print_json, print_lines
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED
 
 if TYPE_CHECKING:
+    from core.cost.estimate import EstimateOutcome, RunEstimate
     from core.run.pipeline import RunResult
+    from core.run.plan import Plan
+    from core.store import Store
 
 
 @options.over_a_cohort
@@ -37,16 +40,47 @@ def run(
     for remark in plan.request.notes:
         note(f"note: {remark}")
     remind_of_rehearsal(store, plan)
+    count = workers or processors()
+    estimate = estimate_what_is_left(store, plan, count)
     with show_progress(plan.request.run_id) as on_progress:
-        result = execute(store, plan, built, build_workload, workers or processors(), on_progress)
+        result = execute(store, plan, built, build_workload, count, on_progress)
+    outcome = keep_outcome(store, estimate, result) if estimate.shards else None
     if json:
-        print_json(run_summary(store.uri, result))
+        print_json(run_summary(store.uri, result, outcome))
     else:
-        print_lines(run_lines(store.uri, result))
+        print_lines(run_lines(store.uri, result, outcome))
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
 
 
-def run_summary(output: str, result: RunResult) -> dict[str, Any]:
+def estimate_what_is_left(store: Store, plan: Plan, workers: int) -> RunEstimate:
+    """What this start should take: the shards that are not committed, on this machine."""
+    from core.cli.time_figures import model_here
+    from core.cost.estimate import estimate_run
+    from core.run.layout import RunLayout
+
+    listed = store.list(RunLayout(plan.request.run_id).commits)
+    committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in listed}
+    left = [shard for shard in plan.shards.shards if shard.shard not in committed]
+    return estimate_run(plan.request.workload, model_here(plan.request, store), left, workers)
+
+
+def keep_outcome(store: Store, estimate: RunEstimate, result: RunResult) -> EstimateOutcome:
+    """Write ``estimate.json``: what was estimated beside what it took; the last start that had work to do stays."""
+    from core.cost.estimate import EstimateOutcome
+    from core.run.layout import RunLayout
+
+    run_id = result.plan.request.run_id
+    outcome = EstimateOutcome(
+        run_id=run_id,
+        estimate=estimate,
+        took_seconds=round(result.seconds, 3),
+        whole_run=estimate.shards == len(result.plan.shards.shards),
+    )
+    store.put(RunLayout(run_id).estimate, outcome.to_bytes())
+    return outcome
+
+
+def run_summary(output: str, result: RunResult, outcome: EstimateOutcome | None = None) -> dict[str, Any]:
     """The result of a run for programs."""
     manifest, request = result.manifest, result.plan.request
     return {
@@ -65,11 +99,20 @@ def run_summary(output: str, result: RunResult) -> dict[str, Any]:
         "checks": [check.model_dump(mode="json") for check in result.verification.checks],
         "seconds": round(result.seconds, 3),
         "resumed_shards": result.resumed_shards,
+        "estimated_seconds": _estimated(outcome),
     }
 
 
-def run_lines(output: str, result: RunResult) -> list[str]:
+def _estimated(outcome: EstimateOutcome | None) -> dict[str, float] | None:
+    """What this start was estimated to take; None where it had nothing to do or nobody has measured the workload."""
+    seconds = outcome.estimate.seconds if outcome else None
+    return {name: round(value, 3) for name, value in seconds.model_dump().items()} if seconds else None
+
+
+def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = None) -> list[str]:
     """The result of a run for people: five lines, and one for each check that failed."""
+    from core.cost.text import outcome_line
+
     manifest, request, verification = result.manifest, result.plan.request, result.verification
     outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
     reasons = ", ".join(f"{reason} {count}" for reason, count in manifest.reasons.items())
@@ -83,12 +126,13 @@ def run_lines(output: str, result: RunResult) -> list[str]:
     else:
         verdict = f"NOT VERIFIED: {len(failed)} of {len(verification.checks)} checks failed; no data set is published"
         place = f"details   {output}/runs/{request.run_id}/verification.json and quarantine.jsonl"
+    took = outcome_line(outcome) if outcome else f"{result.seconds:.1f} s"
     return [
         f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),
         f"windows   {manifest.records:,}: {splits}",
         verdict,
         *failed,
         place,
-        f"run       {output}/runs/{request.run_id} · {result.seconds:.1f} s"
+        f"run       {output}/runs/{request.run_id} · {took}"
         + (f" · {result.resumed_shards} shards were there already" if result.resumed_shards else ""),
     ]

@@ -9,8 +9,9 @@ import typer
 
 from core.cli import options
 from core.cli.output import print_json, print_lines
+from core.cli.run_location import open_run
 from core.cli.status_view import Stage, Status, show_status, status_document, status_lines
-from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
+from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED
 
 if TYPE_CHECKING:
     from core.run.models import RunRequest
@@ -32,12 +33,8 @@ def status(
     """
     from core.run.plan_store import read_request
     from core.run.progress import ProgressReader, read_shards
-    from core.store import open_store
 
-    output, runs, run_id = run.rstrip("/").rpartition("runs/")
-    if not runs or not run_id or "/" in run_id or (output and not output.endswith("/")):
-        raise BadRequestError("bad_run", "not a run's folder", where=run, fix="Give OUT/runs/RUN_ID.")
-    store = open_store(output.rstrip("/") or ("/" if output else "."))
+    store, run_id = open_run(run)
     request = read_request(store, run_id)
     reader = ProgressReader(store, run_id, read_shards(store, run_id))
     if not watch:

@@ -12,6 +12,8 @@ from typer.exceptions import TyperException
 from core.cli import (
     commands_cohort,
     commands_data_set,
+    commands_estimate,
+    commands_fit,
     commands_recording,
     commands_rehearse,
     commands_run,
@@ -31,11 +33,13 @@ app = typer.Typer(
 app.command("run")(commands_run.run)
 app.command("rehearse")(commands_rehearse.rehearse)
 app.command("plan")(commands_cohort.plan)
+app.command("estimate")(commands_estimate.estimate)
 app.command("status")(commands_status.status)
 app.command("verify")(commands_data_set.verify)
 app.command("export")(commands_data_set.export)
 app.command("inspect")(commands_recording.inspect)
 app.command("demo-data")(commands_recording.demo_data)
+app.command("fit")(commands_fit.fit)
 
 
 @app.callback(invoke_without_command=True)

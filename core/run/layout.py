@@ -58,6 +58,10 @@ class RunLayout:
         return f"{self.root}/PROGRESS.txt"
 
     @property
+    def estimate(self) -> str:
+        return f"{self.root}/estimate.json"
+
+    @property
     def verification(self) -> str:
         return f"{self.root}/verification.json"
 

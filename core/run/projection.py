@@ -1,15 +1,17 @@
 """From a sample's measured cases to the whole run: time, size, failures and cost, each with its spread.
 
-Every stratum's mean stands for all of its cases (the expansion estimator of stratified sampling). The spread is that of
-a seeded bootstrap over the cases of each stratum; a stratum that was drawn completely has none. What the bootstrap
-cannot know is how fast other machines are.
+Every stratum's mean stands for all of its cases (the expansion estimator of stratified sampling). Where the time model
+knows what each case takes on the machine that it was measured on, the sample only says how many times as long this one
+takes (the combined ratio estimator): one model for every estimate. The spread is that of a seeded bootstrap over the
+cases of each stratum; a stratum that was drawn completely has none. What the bootstrap cannot know is how fast other
+machines are.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.run.models import Document
 from core.run.sample import Stratum
+from core.workload import Case
 
 RESAMPLES = 2000
 LOW, HIGH = 0.05, 0.95
@@ -52,9 +55,13 @@ class MeasuredCase:
 
 @dataclass(frozen=True)
 class Totals:
-    """The whole cohort's figures, and the mean seconds and bytes that each of its cases is taken to have."""
+    """The whole cohort's figures, and the seconds and mean bytes that each of its cases is taken to have.
+
+    ``machine``: how many times as long as in the time model this machine takes; None without a model.
+    """
 
     seconds: Estimate
+    machine: Estimate | None
     bytes_out: Estimate
     records: Estimate
     succeeded: float
@@ -62,15 +69,24 @@ class Totals:
     bytes_by_case: Mapping[str, float]
 
 
-def project(strata: Sequence[Stratum], measured: Mapping[str, MeasuredCase], seed: int) -> Totals:
-    """Expand the sample; every drawn case must be in ``measured`` (by case id)."""
+def project(
+    strata: Sequence[Stratum],
+    measured: Mapping[str, MeasuredCase],
+    seed: int,
+    model: Callable[[Case], float] | None = None,
+) -> Totals:
+    """Expand the sample; every drawn case must be in ``measured`` (by case id).
+
+    ``model``: a case's seconds on the machine that the time model was measured on.
+    """
     generator = np.random.default_rng(seed)
-    value = np.zeros(4)
-    resampled = np.zeros((RESAMPLES, 4))
+    value = np.zeros(5)
+    resampled = np.zeros((RESAMPLES, 5))
     seconds: dict[str, float] = {}
     size: dict[str, float] = {}
     for stratum in strata:
-        table = np.array([_row(measured[case.id]) for case in stratum.drawn], np.float64)
+        rows = [(*_row(measured[case.id]), model(case) if model else 1.0) for case in stratum.drawn]
+        table = np.array(rows, np.float64)
         mean = table.mean(axis=0)
         value += len(stratum.cases) * mean
         resampled += len(stratum.cases) * (mean + _deviations(table, len(stratum.cases), generator))
@@ -80,7 +96,20 @@ def project(strata: Sequence[Stratum], measured: Mapping[str, MeasuredCase], see
     took, bytes_out, records = (
         Estimate(value=float(value[i]), low=float(low[i]), high=float(high[i])) for i in range(3)
     )
-    return Totals(took, bytes_out, records, float(value[3]), seconds, size)
+    machine = _ratio(value, resampled) if model else None
+    if model and machine:
+        seconds = {case.id: machine.value * model(case) for stratum in strata for case in stratum.cases}
+        took = machine.times(sum(model(case) for stratum in strata for case in stratum.cases))
+    return Totals(took, machine, bytes_out, records, float(value[3]), seconds, size)
+
+
+def _ratio(value: NDArray[np.float64], resampled: NDArray[np.float64]) -> Estimate | None:
+    """Measured over modelled seconds; None where the sample took no time, or the model says so."""
+    if value[0] <= 0 or value[4] <= 0 or (resampled[:, 4] <= 0).any():
+        return None
+    low, high = np.quantile(resampled[:, 0] / resampled[:, 4], [LOW, HIGH]).tolist()
+    likely = float(value[0] / value[4])
+    return Estimate(value=likely, low=min(low, likely), high=max(high, likely))
 
 
 def share_bounds(share: float, drawn: int, population: int) -> Estimate:

@@ -33,7 +33,7 @@ from core.run.rehearsal_verdict import Findings, judge, project_run
 from core.run.sample import SampledWorkload, Stratum, draw_sample
 from core.run.source import open_source
 from core.store import Store, open_store
-from core.workload import Outcome, Workload
+from core.workload import Case, Outcome, Workload
 
 FOLDER = "rehearsals"
 NEEDED_ABOVE_CASES = 200
@@ -47,7 +47,10 @@ KILL_TRIES = 3
 
 @dataclass(frozen=True)
 class RehearsalRequest:
-    """The full run's plan, and how it is rehearsed."""
+    """The full run's plan, and how it is rehearsed.
+
+    ``model``: a case's seconds on the machine that the time model was measured on; the rehearsal measures this one.
+    """
 
     plan: Plan
     workload: Workload
@@ -56,6 +59,7 @@ class RehearsalRequest:
     limits: RehearsalLimits
     share: float = 0.1
     seed: int = 0
+    model: Callable[[Case], float] | None = None
 
 
 def rehearse(store: Store, asked: RehearsalRequest, say: Callable[[str], None] = lambda text: None) -> Rehearsal:
@@ -91,6 +95,7 @@ def rehearse(store: Store, asked: RehearsalRequest, say: Callable[[str], None] =
         sample_shard_bytes=max(commit.bytes for commit in whole.commits),
         disturbance=disturbance,
         checks=whole.result.verification.checks,
+        model=asked.model,
     )
     projection = project_run(findings, asked.scale, asked.seed)
     reasons, remarks = judge(findings, projection, asked.limits)

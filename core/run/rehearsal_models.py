@@ -66,11 +66,15 @@ class Measured(Document):
 
 
 class Projection(Document):
-    """The full run. ``dollars`` is ``None`` where the price is unknown, never zero."""
+    """The full run. ``dollars`` is ``None`` where the price is unknown, never zero.
+
+    ``machine_factor``: how many times as long as in the time model this machine takes; None without a model.
+    """
 
     seconds_local: Estimate
     seconds_array: Estimate
     worker_hours: Estimate
+    machine_factor: Estimate | None = None
     output_bytes: Estimate
     records: Estimate
     success_rate: Estimate

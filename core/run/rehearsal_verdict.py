@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.run.models import Check
@@ -10,6 +10,7 @@ from core.run.plan import Plan
 from core.run.projection import Estimate, MeasuredCase, Totals, makespan, project, share_bounds
 from core.run.rehearsal_models import Disturbance, Measured, Projection, RehearsalLimits, RehearsalScale
 from core.run.sample import Stratum
+from core.workload import Case
 
 PLAN_BYTES_PER_CASE = 4_000
 """Memory that a worker holds for each planned case; 3.1 kB measured on the VitalDB workload's plans."""
@@ -20,7 +21,10 @@ NOT_REHEARSED = ("shares", "success rate")
 
 @dataclass(frozen=True)
 class Findings:
-    """What the sample's two runs showed; ``plan`` is the full run's."""
+    """What the sample's two runs showed; ``plan`` is the full run's.
+
+    ``model``: a case's seconds on the machine that the time model was measured on.
+    """
 
     plan: Plan
     strata: tuple[Stratum, ...]
@@ -30,6 +34,7 @@ class Findings:
     sample_shard_bytes: int
     disturbance: Disturbance
     checks: tuple[Check, ...]
+    model: Callable[[Case], float] | None = None
 
     @property
     def without_outcome(self) -> list[str]:
@@ -40,7 +45,8 @@ class Findings:
 def project_run(findings: Findings, scale: RehearsalScale, seed: int) -> Projection:
     """The full run: locally with ``workers`` processes, and as an array of one-processor machines like this one."""
     nothing = MeasuredCase(0.0, 0, 0, False)
-    totals = project(findings.strata, {**dict.fromkeys(findings.without_outcome, nothing), **findings.cases}, seed)
+    cases = {**dict.fromkeys(findings.without_outcome, nothing), **findings.cases}
+    totals = project(findings.strata, cases, seed, findings.model)
     seconds, sizes = _by_shard(findings.plan, totals.seconds_by_case), _by_shard(findings.plan, totals.bytes_by_case)
     verify = findings.measured.verify_seconds * totals.bytes_out.value / max(1, findings.measured.bytes_out)
     worker_seconds = totals.seconds.plus(verify)
@@ -58,6 +64,7 @@ def project_run(findings: Findings, scale: RehearsalScale, seed: int) -> Project
             findings.startup_seconds + verify
         ),
         worker_hours=busy_seconds.times(1 / 3600),
+        machine_factor=totals.machine,
         output_bytes=totals.bytes_out,
         records=totals.records,
         success_rate=share_bounds(min(1.0, totals.succeeded / found), drawn, found).times(found / planned),

@@ -214,3 +214,51 @@ def test_large_run_without_a_rehearsal_is_remarked_on(
     commands_rehearse.remind_of_rehearsal(open_store(tmp_path), full_plan(cases))
     assert len(said) == reminded
     assert all("no rehearsal of this configuration has passed" in text for text in said)
+
+
+def modelled(case: Case) -> float:
+    return case.size / 300
+
+
+def test_with_a_time_model_the_sample_only_says_how_fast_the_machine_is() -> None:
+    cases = cases_of([100 + (n * 7919) % 1000 for n in range(600)])
+    strata = draw_sample(cases, 0.1, 2)
+    found = {case.id: measured(case) for stratum in strata for case in stratum.drawn}
+    totals = project(strata, found, seed=2, model=modelled)
+    assert totals.machine is not None
+    # Each case takes three times what the model says, so the sample leaves no doubt about the rest.
+    assert (totals.machine.value, totals.machine.low, totals.machine.high) == pytest.approx((3.0, 3.0, 3.0))
+    assert totals.seconds.value == pytest.approx(sum(case.size / 100 for case in cases))
+    assert totals.seconds_by_case[cases[5].id] == pytest.approx(cases[5].size / 100)
+    without = project(strata, found, seed=2)
+    assert without.machine is None
+    assert (without.bytes_out, without.records) == (totals.bytes_out, totals.records)
+
+
+def test_bounds_of_the_machine_hold_the_truth_about_nine_times_in_ten() -> None:
+    cases = cases_of([100 + (n * 7919) % 1000 for n in range(600)])
+    truth = sum(case.size / 100 + (case.number % 5) for case in cases)
+    inside = 0
+    for seed in range(60):
+        strata = draw_sample(cases, 0.1, seed)
+        drawn = [case for stratum in strata for case in stratum.drawn]
+        found = {case.id: measured(case, seconds=case.size / 100 + case.number % 5) for case in drawn}
+        seconds = project(strata, found, seed, modelled).seconds
+        assert seconds.value == pytest.approx(truth, rel=0.15)
+        inside += seconds.low <= truth <= seconds.high
+    assert 46 <= inside <= 60
+
+
+def test_a_sample_that_took_no_time_says_nothing_of_the_machine() -> None:
+    cases = cases_of([10, 20, 30])
+    strata = draw_sample(cases, 0.1, 1)
+    found = {case.id: measured(case, seconds=0.0) for case in cases}
+    assert project(strata, found, 1, modelled).machine is None
+
+
+def test_rehearsal_keeps_the_machines_factor() -> None:
+    findings = dataclasses.replace(findings_of(full_plan()), model=modelled)
+    factor = project_run(findings, SCALE, 1).machine_factor
+    assert factor is not None
+    assert factor.value == pytest.approx(3.0)
+    assert project_run(findings_of(full_plan()), SCALE, 1).machine_factor is None
