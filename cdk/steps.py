@@ -27,8 +27,8 @@ from cdk.permissions import (
 if TYPE_CHECKING:
     from cdk.stack import WorkflowProps
 
-CONTROL, DATA = "control", "data"
-"""Packages that ``make build`` assembles: without and with the libraries that read tables and records."""
+PACKAGE = "workflow"
+"""The folder that ``make build`` assembles; one for all, because nearly all of them load nearly all of it."""
 
 LONGEST_SECONDS = 900
 """The most that Lambda gives a call (Lambda quotas)."""
@@ -39,60 +39,62 @@ _READS_DATA = ("runs/*", "datasets/*")
 WRITES: dict[str, tuple[str, ...]] = {
     "plan": ("runs/*/run.json", "runs/*/asked.json", "runs/*/cloud.json", "runs/*/plan/*", "datasets/*/run_id"),
     "inspect": ("runs/*/rounds/*",),
-    "guard": ("runs/*/PROGRESS.txt", "runs/*/prices.json"),
+    "guard": ("runs/*/PROGRESS.txt",),
     "verify": ("runs/*/verification/*",),
     "publish": (
         "runs/*/verification.json",
         "runs/*/quarantine.jsonl",
+        "runs/*/quarantine_sent",
         "runs/*/cost.json",
-        "runs/*/prices.json",
-        "runs/*/report.*",
-        "runs/*/PROGRESS.txt",
+        "runs/*/report.txt",
+        "runs/*/executions/*.txt",
         "datasets/*",
     ),
-    "notify": ("runs/*/executions/*", "runs/*/report.*"),
+    "notify": ("runs/*/executions/*", "runs/*/report.txt", "runs/*/quarantine.jsonl"),
 }
 """Objects that each function writes, below the prefix."""
 
-WITHDRAWN = ("datasets/*/_SUCCESS",)
-"""What ``publish`` may delete: a seal that has proved untrue."""
+DELETES: dict[str, tuple[str, ...]] = {
+    "plan": ("runs/*/plan/*",),
+    "publish": ("datasets/*/_SUCCESS",),
+    "notify": ("datasets/*/_SUCCESS",),
+}
+"""Parts of a plan that was never finished; a seal that has proved untrue."""
 
 
 def specs(props: WorkflowProps) -> dict[str, FunctionSpec]:
     """One for each function, by its name."""
     return {
-        "plan": _spec(props, "plan", DATA, 3072, LONGEST_SECONDS, [*_reading(props, _READS_DATA), *_sources(props)]),
-        "inspect": _spec(props, "inspect", CONTROL, 1024, 300, _reading(props, _READS)),
-        "guard": _spec(props, "guard", CONTROL, 1024, 120, [*_reading(props, _READS), *_jobs(), *_prices()]),
-        "verify": _spec(props, "verify", DATA, 3072, LONGEST_SECONDS, _reading(props, _READS_DATA)),
+        "plan": _spec(props, "plan", 3072, LONGEST_SECONDS, [*_reading(props, _READS_DATA), *_sources(props)]),
+        "inspect": _spec(props, "inspect", 1024, 300, _reading(props, _READS)),
+        "guard": _spec(props, "guard", 1024, 120, [*_reading(props, _READS), *_jobs(), *_prices()]),
+        "verify": _spec(props, "verify", 3072, LONGEST_SECONDS, _reading(props, _READS_DATA)),
         "publish": _spec(
             props,
             "publish",
-            DATA,
             3072,
             LONGEST_SECONDS,
-            [*_reading(props, _READS_DATA), _withdrawing(props), *_prices()],
+            [*_reading(props, _READS_DATA), *_prices(), _setting_aside(props)],
         ),
-        "notify": _spec(props, "notify", CONTROL, 512, 120, [*_reading(props, _READS), *_telling(props)]),
+        "notify": _spec(props, "notify", 1024, 300, [*_reading(props, _READS_DATA), *_telling(props)]),
     }
 
 
 def _spec(
     props: WorkflowProps,
     name: str,
-    package: str,
     memory_mib: int,
     timeout_seconds: int,
     statements: Sequence[iam.PolicyStatement],
 ) -> FunctionSpec:
-    written = write(props.storage, WRITES[name])
+    changes = [write(props.storage, WRITES[name]), *_deleting(props, DELETES.get(name, ()))]
     return FunctionSpec(
-        package=package,
+        package=PACKAGE,
         handler=f"handlers.{name}.handler",
         memory_mib=memory_mib,
         timeout_seconds=timeout_seconds,
         environment={**props.environment, "POWERTOOLS_SERVICE_NAME": f"casemill-{name}"},
-        statements=[*statements, written],
+        statements=[*statements, *changes],
         wildcards=_wildcards(props, name),
         on_failure=props.monitoring.dead_letter_queue if name == "notify" else None,
     )
@@ -107,9 +109,9 @@ def _sources(props: WorkflowProps) -> list[iam.PolicyStatement]:
     return source_statements(props.settings.source_buckets, props.settings.source_keys)
 
 
-def _withdrawing(props: WorkflowProps) -> iam.PolicyStatement:
-    resources = [props.storage.objects(path) for path in WITHDRAWN]
-    return iam.PolicyStatement(sid="WithdrawSeal", actions=["s3:DeleteObject"], resources=resources)
+def _deleting(props: WorkflowProps, paths: Sequence[str]) -> list[iam.PolicyStatement]:
+    resources = [props.storage.objects(path) for path in paths]
+    return [iam.PolicyStatement(sid="Delete", actions=["s3:DeleteObject"], resources=resources)] if paths else []
 
 
 def _jobs() -> list[iam.PolicyStatement]:
@@ -126,16 +128,16 @@ def _prices() -> list[iam.PolicyStatement]:
 
 def _telling(props: WorkflowProps) -> list[iam.PolicyStatement]:
     monitoring = props.monitoring
-    statements = [
-        iam.PolicyStatement(sid="Tell", actions=["sns:Publish"], resources=[monitoring.topic.topic_arn]),
-        iam.PolicyStatement(
-            sid="SetAside", actions=["sqs:SendMessage"], resources=[monitoring.quarantine_queue.queue_arn]
-        ),
-    ]
+    statements = [iam.PolicyStatement(sid="Tell", actions=["sns:Publish"], resources=[monitoring.topic.topic_arn])]
     if props.key is not None and props.storage.key is None:
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
         statements.append(iam.PolicyStatement(sid="UseTopicKey", actions=actions, resources=[props.key.key_arn]))
     return statements
+
+
+def _setting_aside(props: WorkflowProps) -> iam.PolicyStatement:
+    queue = props.monitoring.quarantine_queue.queue_arn
+    return iam.PolicyStatement(sid="SetAside", actions=["sqs:SendMessage"], resources=[queue])
 
 
 def any_job() -> str:
@@ -145,8 +147,8 @@ def any_job() -> str:
 
 def _wildcards(props: WorkflowProps, name: str) -> dict[str, str]:
     """Each ARN with ``*`` in a function's statements, and why."""
-    reads = _READS_DATA if name in ("plan", "verify", "publish") else _READS
-    paths = (*reads, *WRITES[name], *(WITHDRAWN if name == "publish" else ()))
+    reads = _READS_DATA if name in ("plan", "verify", "publish", "notify") else _READS
+    paths = (*reads, *WRITES[name], *DELETES.get(name, ()))
     found = {props.storage.objects(path): NOT_THERE_YET for path in paths}
     if name == "plan":
         found |= dict.fromkeys(source_places(props.settings.source_buckets), WHOLE_SOURCE)

@@ -25,6 +25,9 @@ from cdk.steps import any_job, specs
 if TYPE_CHECKING:
     from cdk.stack import WorkflowProps
 
+ON_EVERYTHING = ("batch:DescribeJobs", "logs:CreateLogDelivery", "xray:PutTraceSegments")
+"""Actions of the state machine's role that know no resources."""
+
 LONGEST_RUN = Duration.days(14)
 MOST_GROUPS_AT_ONCE = 10
 
@@ -39,7 +42,7 @@ TRANSIENT = (
     "Sandbox.Timedout",
     "States.Timeout",
 )
-"""Faults of the services, of the network, and calls that took too long; our own errors come under their class's name."""
+"""Faults of the services and of the network, and calls that took too long; our own errors keep their class's name."""
 
 BATCH_TRANSIENT = (
     "Batch.ServerException",
@@ -50,7 +53,12 @@ BATCH_TRANSIENT = (
     "Batch.TooManyRequestsException",
 )
 
-NOT_SUBMITTED = ("Batch.ClientException", "Batch.AccessDeniedException", "States.Runtime", "States.ParameterPathFailure")
+NOT_SUBMITTED = (
+    "Batch.ClientException",
+    "Batch.AccessDeniedException",
+    "States.Runtime",
+    "States.ParameterPathFailure",
+)
 """A job that was refused will be refused again; what else ends a round is looked at by the next inspection."""
 
 BATCH_RULE = "StepFunctionsGetEventsForBatchJobsRule"
@@ -141,9 +149,7 @@ class Workflow(Construct):
 
     def _job(self, kind: str) -> sfn.IChainable:
         array = {"ArrayProperties": {"Size.$": "$.inspect.array_size"}} if kind == "Array" else {}
-        refused = sfn.Fail(
-            self, f"NotSubmitted{kind}", error_path=f"{CAUGHT}.Error", cause_path=f"{CAUGHT}.Cause"
-        )
+        refused = sfn.Fail(self, f"NotSubmitted{kind}", error_path=f"{CAUGHT}.Error", cause_path=f"{CAUGHT}.Cause")
         # One bad child fails the parent; what counts are the commit records.
         ended = self._pass(f"JobEnded{kind}", {"ended.$": f"{CAUGHT}.Error"})
         return self._custom(
@@ -172,6 +178,7 @@ class Workflow(Construct):
         )
 
     def _guard(self, kind: str) -> sfn.IChainable:
+        begin = self._pass(f"Watch{kind}", {"unseen": 0}, result_path="$.guard")
         pause = sfn.WaitTime.duration(Duration.seconds(self._props.settings.guard_seconds))
         wait = sfn.Wait(self, f"Wait{kind}", time=pause)
         broken = sfn.Fail(self, f"GuardFailed{kind}", error_path=f"{CAUGHT}.Error", cause_path=f"{CAUGHT}.Cause")
@@ -185,6 +192,7 @@ class Workflow(Construct):
                 "round.$": "$.inspect.round",
                 "capacity.$": "$.inspect.capacity",
                 "budget_usd.$": BUDGET,
+                "unseen.$": "$.guard.unseen",
             },
             # A run that nobody watches may cost anything: it stops, and what is committed stays.
             caught=_Caught(broken, result_path=CAUGHT),
@@ -193,7 +201,7 @@ class Workflow(Construct):
         seen = sfn.Pass(self, f"Seen{kind}", input_path="$.guard")
         choice = sfn.Choice(self, f"GoesOn{kind}")
         choice.when(sfn.Condition.string_equals("$.guard.action", "wait"), wait).otherwise(seen)
-        return wait.next(guard).next(choice)
+        return begin.next(wait).next(guard).next(choice)
 
     def _finish(self, failed: sfn.IChainable) -> sfn.IChainable:
         groups = sfn.Map(
@@ -244,8 +252,18 @@ class Workflow(Construct):
             "submission.$": "$$.Execution.Input",
             "failure.$": ERROR,
         }
-        notify = self._task("NotifyFailure", "notify", about, caught=_Caught(end, result_path=CAUGHT))
-        report = self._task("ReportFailure", "publish", about, caught=_Caught(notify, result_path=CAUGHT))
+        told = {**about, "published.$": "$.published"}
+        notify = self._task("NotifyFailure", "notify", told, caught=_Caught(end, result_path=CAUGHT))
+        unreported = sfn.Pass(self, "Unreported", result=sfn.Result.from_object({"answer": None}), result_path="$.none")
+        no_report = self._pass("NoReport", {"error.$": ERROR, "published.$": "$.none.answer"})
+        unreported.next(no_report).next(notify)
+        report = self._task(
+            "ReportFailure",
+            "publish",
+            about,
+            caught=_Caught(unreported, result_path=CAUGHT),
+            result_path="$.published",
+        )
         return report.next(notify).next(end)
 
     def _task(
@@ -289,7 +307,7 @@ class Workflow(Construct):
         role = iam.Role(self, "Role", assumed_by=from_this_account("states.amazonaws.com"))
         functions = [f"{function.function.function_arn}:*" for function in self.functions.values()]
         queues = [compute.spot_queue.job_queue_arn, compute.on_demand_queue.job_queue_arn]
-        definitions = f"arn:{Aws.PARTITION}:batch:{Aws.REGION}:{Aws.ACCOUNT_ID}:job-definition/{compute.job_definition_name}"
+        definitions = self._definitions()
         rule = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{BATCH_RULE}"
         grants: dict[str, tuple[list[str], list[str]]] = {
             "CallFunctions": (["lambda:InvokeFunction"], functions),
@@ -321,13 +339,19 @@ class Workflow(Construct):
         dead_letters = self._props.monitoring.dead_letter_queue
         notify = self.functions["notify"].version
         rule.add_target(
-            targets.LambdaFunction(notify, dead_letter_queue=dead_letters, max_event_age=Duration.hours(6), retry_attempts=20)
+            targets.LambdaFunction(
+                notify, dead_letter_queue=dead_letters, max_event_age=Duration.hours(6), retry_attempts=20
+            )
         )
         return rule
 
+    def _definitions(self) -> str:
+        """The worker's job definition without its revision."""
+        name = self._props.compute.job_definition_name
+        return f"arn:{Aws.PARTITION}:batch:{Aws.REGION}:{Aws.ACCOUNT_ID}:job-definition/{name}"
+
     def _accept(self) -> None:
-        compute = self._props.compute
-        definitions = f"arn:{Aws.PARTITION}:batch:{Aws.REGION}:{Aws.ACCOUNT_ID}:job-definition/{compute.job_definition_name}"
+        definitions = self._definitions()
         accept(self.role, INLINE_POLICY)
         versions = "an execution that is under way keeps the versions that it began with"
         accept_wildcards(
@@ -336,9 +360,6 @@ class Workflow(Construct):
                 **{f"{function.function.function_arn}:*": versions for function in self.functions.values()},
                 f"{definitions}:*": "a run keeps the revision that it began with",
                 any_job(): "Batch makes up the ids of jobs",
-                "*": "; ".join(WITHOUT_RESOURCE[name] for name in ("batch:DescribeJobs", "xray:PutTraceSegments", LOGS)),
+                "*": "; ".join(WITHOUT_RESOURCE[action] for action in ON_EVERYTHING),
             },
         )
-
-
-LOGS = "logs:CreateLogDelivery"

@@ -1,4 +1,4 @@
-"""The local cloud: an emulator in this process, the synthesised templates in it, functions and containers as processes."""
+"""The local cloud: an emulator in this process, the synthesised templates, functions and containers as processes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ class LocalCloud:
         text = json.dumps(submission)
         assert len(text) <= LARGEST_INPUT_BYTES
         client = self.client("stepfunctions")
-        return str(client.start_execution(stateMachineArn=self.outputs["StateMachine"], name=name, input=text)["executionArn"])
+        return str(
+            client.start_execution(stateMachineArn=self.outputs["StateMachine"], name=name, input=text)["executionArn"]
+        )
 
     def wait(self, arn: str, seconds: float = 120.0) -> Execution:
         """Wait for the end, and deliver the event that EventBridge would.
@@ -226,7 +228,10 @@ def _bootstrap(cloud: LocalCloud) -> None:
     """What ``cdk bootstrap`` leaves, as far as the templates look at it."""
     cloud.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="27", Type="String")
     cloud.client("s3").create_bucket(Bucket=ASSETS)
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # noqa: E501
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
     cloud.client("iam").create_role(
         RoleName=BATCH_SERVICE_ROLE.rpartition("/")[2], AssumeRolePolicyDocument=json.dumps(trust)
     )
@@ -252,7 +257,9 @@ def _launcher(
 
 
 @contextmanager
-def local_cloud(scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable) -> Iterator[LocalCloud]:
+def local_cloud(
+    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable
+) -> Iterator[LocalCloud]:
     """Start everything but the stack; at the end nothing is left, neither process nor state."""
     with ExitStack() as stack:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -105,10 +105,15 @@ class GuardedApplication:
             body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
             kind = "application/xml"
         elif call.action.partition(":")[0] in ("ec2", "sns", "cloudformation"):
-            body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+            body = (
+                f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+            )
             body, kind = body.encode(), "text/xml"  # type: ignore[assignment]
         else:
-            body, kind = json.dumps({"__type": "AccessDeniedException", "message": message}).encode(), "application/json"
+            body, kind = (
+                json.dumps({"__type": "AccessDeniedException", "message": message}).encode(),
+                "application/json",
+            )
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-amzn-errortype", "AccessDenied")]
         start_response("403 Forbidden", headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
@@ -156,7 +161,9 @@ def calls_of(environ: dict[str, Any], region: str, service: str) -> list[Call]:
         return [Call(f"{service}:{target.group(1)}", _json_resource(service, region, json.loads(body or b"{}")))]
     if service == "batch":
         return _batch_calls(environ["PATH_INFO"], region, json.loads(body or b"{}"))
-    fields = {name: unquote_plus(value) for name, _, value in (pair.partition("=") for pair in body.decode().split("&"))}
+    fields = {
+        name: unquote_plus(value) for name, _, value in (pair.partition("=") for pair in body.decode().split("&"))
+    }
     touched = next((fields[name] for name in ("TopicArn", "QueueUrl", "StackName") if name in fields), "*")
     return [Call(f"{service}:{fields.get('Action', 'Unknown')}", touched)]
 
@@ -179,10 +186,8 @@ def _s3_calls(environ: dict[str, Any]) -> list[Call]:
 
 
 def _batch_calls(path: str, region: str, body: dict[str, Any]) -> list[Call]:
-    names = {
-        "submitjob": "SubmitJob", "describejobs": "DescribeJobs", "listjobs": "ListJobs", "terminatejob": "TerminateJob",
-        "canceljob": "CancelJob", "describejobqueues": "DescribeJobQueues", "describejobdefinitions": "DescribeJobDefinitions",
-    }  # fmt: skip
+    known = ("SubmitJob", "DescribeJobs", "ListJobs", "TerminateJob", "CancelJob", "DescribeJobQueues")
+    names = {action.lower(): action for action in known}
     name = names.get(path.rpartition("/")[2], path)
     if name == "SubmitJob":
         return [Call("batch:SubmitJob", body["jobQueue"]), Call("batch:SubmitJob", body["jobDefinition"])]
@@ -224,5 +229,9 @@ def _listed(value: Any) -> list[str]:
 
 def _client(service: str, endpoint: str) -> Any:
     return boto3.client(
-        service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="admin", aws_secret_access_key="admin"
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="admin",
+        aws_secret_access_key="admin",
     )
