@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import BadRequestError
 from core.run.models import Json
@@ -42,6 +42,18 @@ class AskedRun(AskedOptions):
     workload: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     settings: Json = Field(default_factory=dict)
     selection: AskedSelection = AskedSelection()
+
+    @model_validator(mode="after")
+    def _check(self) -> AskedRun:
+        given = self.thresholds
+        if given is not None and not 0 <= given.validation <= given.test <= 1:
+            raise ValueError("thresholds must rise from 0 to 1")
+        try:
+            # On the way to text the model would turn what is no number into null, and nobody would know.
+            json.dumps(self.settings, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError("settings must be plain JSON with finite numbers") from error
+        return self
 
     def to_bytes(self) -> bytes:
         """``asked.json``: the same request always gives the same bytes."""

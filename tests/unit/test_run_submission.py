@@ -64,6 +64,10 @@ def test_a_submission_reads_back_from_its_json() -> None:
         (asking(success_threshold=2), "asked.success_threshold"),
         (asking(selection={"cases": 3}), "asked.selection.cases"),
         (asking(data_set="../x"), "asked.data_set"),
+        (asking(settings={"window_s": float("nan")}), "asked"),
+        (asking(settings={"window_s": object()}), "asked"),
+        (asking(thresholds={"salt": "s", "validation": float("nan"), "test": 1.0}), "asked"),
+        (asking(thresholds={"salt": "s", "validation": 0.9, "test": 0.8}), "asked"),
         ([], "the input"),
     ],
 )  # fmt: skip
