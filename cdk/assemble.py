@@ -1,4 +1,4 @@
-"""``make build``: the folder that the functions are deployed from: our code and the lock's wheels for Lambda's platform.
+"""``make build``: the folder that the functions are deployed from: our code, and the lock's wheels for Lambda.
 
 No container engine is needed: every package has a wheel. What no function ever loads is left out, because Lambda takes
 250 MB at the most.
@@ -95,8 +95,8 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
 
 def _install(out: Path, architecture: str, python: str) -> None:
     command = [
-        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-        "--python-version", python, "--python-platform", PLATFORMS[architecture], "--target", str(out),
+        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
+        "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture], "--target", str(out),
         "--requirement", str(ROOT / "handlers" / "requirements.txt"),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)

@@ -109,7 +109,7 @@ class Function(Construct):
         accept(
             self.function,
             {
-                "AwsSolutions::AwsSolutions-L1": "A release behind the newest: this one is tested with the lock's wheels; "
+                "AwsSolutions::AwsSolutions-L1": "A release behind the newest: it is tested with the lock's wheels; "
                 "AWS supports it for years to come, and cfn-lint reports when that ends.",
                 "HIPAA.Security-LambdaInsideVPC": "It reads and writes through the APIs of AWS only, by TLS and with "
                 "its role; in the VPC it would need a NAT gateway or an endpoint for each of them.",
