@@ -6,7 +6,7 @@ A location is a URI or a path: ``data/out``, ``/data/out``, ``file:///data/out``
 S3 takes its settings from the environment variables of the AWS tools: ``AWS_REGION``, ``AWS_ENDPOINT_URL_S3`` or
 ``AWS_ENDPOINT_URL`` (``http://`` allowed, bucket in the path), and credentials as :mod:`core.credentials` says. What
 is written carries its SHA-256, which S3 checks. A role needs ``s3:ListBucket`` too: without it, S3 answers "denied"
-for what is merely not there.
+for what is merely not there; and ``s3:PutObjectTagging`` for what is tagged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -179,15 +179,16 @@ class Store:
         except FileNotFoundError:
             return
 
-    def put_if_absent(self, key: str, data: bytes) -> bool:
+    def put_if_absent(self, key: str, data: bytes, tags: Mapping[str, str] | None = None) -> bool:
         """Create the object; False, and nothing written, where it exists.
 
-        Where the answer to a try was lost, an object with exactly these bytes counts as created by it.
+        Where the answer to a try was lost, an object with exactly these bytes counts as created by it. ``tags`` are
+        for the rules of a bucket; a folder and the memory forget them.
         """
 
         def create(objects: ObjectStore) -> bool:
             try:
-                obstore.put(objects, key, data, mode="create", use_multipart=False)
+                obstore.put(objects, key, data, mode="create", use_multipart=False, tags=dict(tags or {}))
             except (AlreadyExistsError, PreconditionError) as error:
                 if http_status(error) == "409":
                     # A rival is at it and may yet fail, so this says nothing about what will be there.

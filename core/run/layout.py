@@ -92,6 +92,15 @@ class RunLayout:
     def quarantine(self) -> str:
         return f"{self.root}/quarantine.jsonl"
 
+    @property
+    def quarantine_sent(self) -> str:
+        """The mark that the failed cases were sent to the queue."""
+        return f"{self.root}/quarantine_sent"
+
+    @property
+    def cost(self) -> str:
+        return f"{self.root}/cost.json"
+
     def commit(self, shard: str) -> str:
         return f"{self.commits}/{shard}.json"
 

@@ -17,6 +17,9 @@ from core.run.models import CaseEntry, Document, Json
 from core.run.shard import FinishedCase
 from core.store import Store
 
+STAGING_TAG = {"casemill": "staging"}
+"""By which a bucket's rule finds segments and removes them when nobody needs them any more."""
+
 
 class _SavedCase(Document):
     entry: CaseEntry
@@ -39,7 +42,7 @@ def write_segment(store: Store, layout: RunLayout, shard: str, first: int, cases
     content = json.dumps(header.model_dump(mode="json"), separators=(",", ":")).encode() + b"\n" + body
     data = hashlib.sha256(content).hexdigest().encode() + b"\n" + content
     number = len(store.list(layout.segments(shard)))
-    while not store.put_if_absent(layout.segment(shard, number), data):
+    while not store.put_if_absent(layout.segment(shard, number), data, STAGING_TAG):
         number += 1
     return layout.segment(shard, number)
 

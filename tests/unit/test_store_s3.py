@@ -78,6 +78,18 @@ def test_a_put_carries_its_checksum(server: S3Server, store: Store) -> None:
     assert server.faults.headers[-1]["X_AMZ_CHECKSUM_SHA256"] == digest
 
 
+def test_tags_reach_the_bucket(server: S3Server, bucket: str) -> None:
+    store = open_store(f"s3://{bucket}/some where")
+    assert store.put_if_absent("a", b"one", {"casemill": "staging", "for whom": "a+b@c: d"})
+    assert not store.put_if_absent("a", b"two", {"casemill": "kept"})
+    assert store.put_if_absent("b", b"one")
+    tags = {
+        key: server.client().get_object_tagging(Bucket=bucket, Key=f"some where/{key}")["TagSet"] for key in ("a", "b")
+    }
+    assert {tag["Key"]: tag["Value"] for tag in tags["a"]} == {"casemill": "staging", "for whom": "a+b@c: d"}
+    assert tags["b"] == []
+
+
 def test_a_single_object(store: Store) -> None:
     store.put("table.csv", b"x")
     found, key = open_object(f"{store.uri}/table.csv")

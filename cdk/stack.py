@@ -1,0 +1,93 @@
+"""The stack: how its parts fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Environment, Stack, Tags
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from cdk.compute import Compute
+from cdk.functions import BUILT_FUNCTIONS, common_environment
+from cdk.keys import StackKey
+from cdk.monitoring import STAGE_TAG, Monitoring
+from cdk.network import Network
+from cdk.outputs import write_outputs
+from cdk.settings import Settings
+from cdk.storage import Storage
+from cdk.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class WorkflowProps:
+    """What the state machine and its functions build upon."""
+
+    settings: Settings
+    storage: Storage
+    compute: Compute
+    monitoring: Monitoring
+    key: kms.IKey | None
+    environment: dict[str, str]
+    """Of every function."""
+    built_functions: Path
+    """The folder that holds one folder for each package of functions."""
+
+
+class CasemillStack(Stack):
+    """Everything of one stage in one account and region."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, built_functions: Path = BUILT_FUNCTIONS
+    ) -> None:
+        env = Environment(account=settings.account, region=settings.region) if settings.region else None
+        super().__init__(scope, construct_id, env=env, description=f"Casemill, {settings.stage}")
+        self.key = StackKey(self, "Key", stage=settings.stage).key if settings.kms else None
+        self.storage = Storage(self, "Storage", settings=settings, key=self.key)
+        self.network = Network(self, "Network", settings=settings, key=self.key)
+        self.compute = Compute(
+            self, "Compute", settings=settings, network=self.network, storage=self.storage, key=self.key
+        )
+        queues = (self.compute.spot_queue, self.compute.on_demand_queue)
+        self.monitoring = Monitoring(self, "Monitoring", settings=settings, queues=queues, key=self.key)
+        self.workflow_props = self._workflow_props(settings, built_functions)
+        self.workflow = Workflow(self, "Workflow", props=self.workflow_props)
+        write_outputs(self, self._outputs(settings))
+        for name, value in {"casemill": "true", STAGE_TAG: settings.stage, **settings.tags}.items():
+            Tags.of(self).add(name, value)
+
+    def _workflow_props(self, settings: Settings, built_functions: Path) -> WorkflowProps:
+        return WorkflowProps(
+            settings=settings,
+            storage=self.storage,
+            compute=self.compute,
+            monitoring=self.monitoring,
+            key=self.key,
+            environment=common_environment(
+                settings,
+                output=self.storage.location,
+                spot_queue=self.compute.spot_queue.job_queue_arn,
+                on_demand_queue=self.compute.on_demand_queue.job_queue_arn,
+                job_definition=self.compute.job_definition.job_definition_arn,
+                image=self.compute.image.uri,
+                job_log_group=self.compute.log_group.log_group_name,
+                topic=self.monitoring.topic.topic_arn,
+                quarantine_queue=self.monitoring.quarantine_queue.queue_url,
+            ),
+            built_functions=built_functions,
+        )
+
+    def _outputs(self, settings: Settings) -> dict[str, str]:
+        return {
+            "Bucket": self.storage.bucket.bucket_name,
+            "Output": self.storage.location,
+            "StateMachine": self.workflow.state_machine.state_machine_arn,
+            "SpotQueue": self.compute.spot_queue.job_queue_arn,
+            "OnDemandQueue": self.compute.on_demand_queue.job_queue_arn,
+            "JobDefinition": self.compute.job_definition.job_definition_arn,
+            "JobLogGroup": self.compute.log_group.log_group_name,
+            "Topic": self.monitoring.topic.topic_arn,
+            "QuarantineQueue": self.monitoring.quarantine_queue.queue_url,
+            "Stage": settings.stage,
+        }

@@ -1,0 +1,69 @@
+"""boto3 clients with patience, made once for each service; and their errors in our own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import BugError, TransientError
+
+ATTEMPTS = 6
+CONNECT_SECONDS, READ_SECONDS = 5, 20
+
+_THROTTLED = {
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalError",
+    "InternalErrorException",
+    "InternalFailure",
+    "ServerException",
+    "KMSThrottlingException",
+}
+
+
+@cache
+def client(service: str, region: str | None = None) -> Any:
+    """A client; ``region`` where the service has its API in one region only."""
+    patience = Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+    )
+    made: Any = boto3.client(service, region_name=region, config=patience)  # type: ignore[call-overload]
+    return made
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn a failed call into one of our errors.
+
+    Raises
+    ------
+    TransientError
+        ``aws_busy``: throttled, broken or out of reach, after all the client's own attempts.
+    BugError
+        ``aws_refused``: refused; a permission or a request of ours is wrong.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLED or status >= 500:
+            raise TransientError("aws_busy", f"{what}: {code or status}", fix="It is tried again.") from error
+        raise BugError(
+            "aws_refused", f"{what}: {code or status}", fix="Look at the function's permissions, and report it."
+        ) from error
+    except BotoCoreError as error:
+        raise TransientError("aws_busy", f"{what}: {type(error).__name__}", fix="It is tried again.") from error

@@ -1,0 +1,98 @@
+"""AWS Batch: a round's job by its name, in the words of :mod:`core.run.guard`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.run.guard import BLOCKED_REASONS, JobState
+from handlers.aws.clients import asking, client
+
+DESCRIBED_AT_ONCE = 100
+"""Job ids that DescribeJobs takes (Batch API)."""
+
+_ENDED = ("SUCCEEDED", "FAILED")
+
+
+@dataclass(frozen=True)
+class RoundJob:
+    """The jobs of one name: one, or more where a submission was repeated; ``submitted`` is the earliest's clock time.
+
+    ``reasons`` are those that AWS Batch gives for jobs that ended badly.
+    """
+
+    ids: tuple[str, ...]
+    state: JobState
+    submitted: float
+
+
+def find_job(queue: str, name: str) -> RoundJob | None:
+    """The round's job; None while there is none."""
+    with asking("ListJobs"):
+        ids = [
+            summary["jobId"] for summary in _listed(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}])
+        ]
+    if not ids:
+        return None
+    jobs = []
+    for first in range(0, len(ids), DESCRIBED_AT_ONCE):
+        with asking("DescribeJobs"):
+            jobs += client("batch").describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
+    states = [_state(job) for job in jobs]
+    if not states:
+        return None
+    return RoundJob(
+        ids=tuple(job["jobId"] for job in jobs),
+        state=_together(states),
+        submitted=min(job["createdAt"] for job in jobs) / 1000.0,
+    )
+
+
+def end_job(job: RoundJob, reason: str) -> None:
+    """End what still runs; a job that has ended is left alone by AWS Batch."""
+    for job_id in job.ids:
+        with asking("TerminateJob"):
+            client("batch").terminate_job(jobId=job_id, reason=reason[:1000])
+
+
+def _listed(**arguments: Any) -> Iterator[dict[str, Any]]:
+    for page in client("batch").get_paginator("list_jobs").paginate(**arguments):
+        yield from page["jobSummaryList"]
+
+
+def _state(job: dict[str, Any]) -> JobState:
+    status, reason = job["status"], job.get("statusReason", "")
+    counts = job.get("arrayProperties", {}).get("statusSummary") or {status: 1}
+    if status == "FAILED" and "arrayProperties" in job:
+        reason = _childs_reason(job["jobId"]) or reason
+    return JobState(
+        status=status,
+        status_reason=reason[:1000],
+        runnable=counts.get("RUNNABLE", 0) + counts.get("SUBMITTED", 0) + counts.get("PENDING", 0),
+        starting=counts.get("STARTING", 0),
+        running=counts.get("RUNNING", 0),
+        succeeded=counts.get("SUCCEEDED", 0),
+        failed=counts.get("FAILED", 0),
+    )
+
+
+def _childs_reason(parent: str) -> str:
+    """Why a child was cancelled, where that was for want of machines."""
+    with asking("ListJobs"):
+        for child in _listed(arrayJobId=parent, jobStatus="FAILED"):
+            reason = str(child.get("statusReason", ""))
+            if any(part in reason for part in BLOCKED_REASONS):
+                return reason
+    return ""
+
+
+def _together(states: list[JobState]) -> JobState:
+    """One state for jobs of one name: it has ended when all of them have."""
+    first = next((state for state in states if not state.ended), states[0])
+    return first.model_copy(
+        update={
+            name: sum(getattr(state, name) for state in states)
+            for name in ("runnable", "starting", "running", "succeeded", "failed")
+        }
+    )

@@ -1,0 +1,81 @@
+"""Logger and metrics, made once; and the frame that every function stands in.
+
+Metrics go out as lines of the log (embedded metric format) with the dimensions workload and stage only: an id as a
+dimension would cost money for every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel, ValidationError
+
+from core.errors import BadRequestError, BugError, CasemillError, IntegrityError, TransientError
+from core.faults import classify
+from handlers.environment import environment
+
+logger = Logger(log_uncaught_exceptions=False)
+
+Json = dict[str, Any]
+Event = TypeVar("Event", bound=BaseModel)
+Unit = MetricUnit
+
+_NAMED = (BadRequestError, TransientError, IntegrityError, BugError)
+"""The state machine knows errors by their class's name, so exactly these leave a function."""
+
+
+def function(kind: type[Event]) -> Callable[[Callable[[Event], BaseModel]], Callable[[Json, Any], Json]]:
+    """A function that takes an event of this kind and answers with a document.
+
+    Raises (each by the name that the state machine knows)
+    ------
+    BadRequestError, TransientError, IntegrityError, BugError
+    """
+
+    def decorate(work: Callable[[Event], BaseModel]) -> Callable[[Json, Any], Json]:
+        @wraps(work)
+        def handler(event: Json, context: Any) -> Json:
+            logger.append_keys(request=getattr(context, "aws_request_id", None))
+            try:
+                return work(_parsed(kind, event)).model_dump(mode="json")
+            except CasemillError as error:
+                logger.error("failed", extra={"code": error.code, "kind": type(error).__name__})
+                raise _named(error) from error
+            except (MemoryError, OSError) as error:
+                found = classify(error).error
+                logger.error("failed", extra={"code": found.code, "kind": type(error).__name__})
+                raise _named(found) from error
+
+        return handler
+
+    return decorate
+
+
+def put_metrics(workload: str, figures: dict[str, tuple[float, MetricUnit]]) -> None:
+    """Write the figures that are known, at once."""
+    metrics = Metrics()
+    metrics.add_dimension("workload", workload)
+    metrics.add_dimension("stage", environment().stage)
+    for name, (value, unit) in figures.items():
+        metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.flush_metrics()
+
+
+def _parsed(kind: type[Event], event: Json) -> Event:
+    try:
+        return kind.model_validate(event)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadRequestError("bad_event", f"{place}: {first['msg']}", where="the function's event") from None
+
+
+def _named(error: CasemillError) -> CasemillError:
+    if type(error) in _NAMED:
+        return error
+    kind = next((known for known in _NAMED if isinstance(error, known)), BugError)
+    return kind(error.code, error.what, where=error.where, fix=error.fix)

@@ -1,0 +1,299 @@
+"""The local cloud: an emulator in this process, the synthesised templates, functions and containers as processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto.awslambda.models import LambdaFunction
+from moto.server import ThreadedMotoServer
+
+from tests.image_stand_in import StandIn, image_stand_in
+from tests.localcloud.alarms import Mailbox, evaluate_alarms, put_metrics
+from tests.localcloud.batch import Container, Machines, batch_on
+from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
+from tests.localcloud.iam import GuardedApplication, Permissions
+from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
+from tests.localcloud.sfn import step_functions_executing
+from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
+from tests.storage_faults import FaultyApplication
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+LARGEST_INPUT_BYTES = 262_144
+"""Of an execution (Step Functions quotas)."""
+
+FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+POINTER = "folder-of-the-asset"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How an execution of the state machine ended."""
+
+    arn: str
+    status: str
+    output: dict[str, Any] | None
+    error: str
+    cause: str
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition(":")[2]
+
+
+@dataclass
+class LocalCloud:
+    """A running local cloud; ``outputs`` are those of the deployed stack."""
+
+    endpoint: str
+    machines: Machines
+    functions: Functions
+    permissions: Permissions
+    faults: FaultyApplication
+    scratch: Path
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """An administrator's client."""
+        return boto3.client(
+            service, endpoint_url=self.endpoint, region_name=REGION,
+            aws_access_key_id="admin", aws_secret_access_key="admin",
+        )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a person's own commands need to use this cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "admin",
+            "AWS_SECRET_ACCESS_KEY": "admin",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+            "AWS_CONFIG_FILE": "/nonexistent",
+        }
+
+    def deploy(self, assembly: Path, stack: str) -> dict[str, str]:
+        """Create or update a stack from a cloud assembly, its template unmodified; gives its outputs.
+
+        Raises
+        ------
+        RuntimeError
+            The stack could not be made.
+        """
+        self._upload_assets(assembly, stack)
+        cloudformation = self.client("cloudformation")
+        template = (assembly / f"{stack}.template.json").read_text()
+        arguments = {
+            "StackName": stack, "TemplateBody": template,
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        }  # fmt: skip
+        known = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
+        (cloudformation.update_stack if stack in known else cloudformation.create_stack)(**arguments)
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        if not found["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in found["StackStatus"]:
+            raise RuntimeError(f"{stack}: {found['StackStatus']} {found.get('StackStatusReason', '')}")
+        self.permissions.forget_policies()
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        return self.outputs
+
+    def start(self, submission: dict[str, Any], name: str) -> str:
+        """Start the deployed state machine; gives the execution's ARN."""
+        text = json.dumps(submission)
+        assert len(text) <= LARGEST_INPUT_BYTES
+        client = self.client("stepfunctions")
+        return str(
+            client.start_execution(stateMachineArn=self.outputs["StateMachine"], name=name, input=text)["executionArn"]
+        )
+
+    def wait(self, arn: str, seconds: float = 120.0) -> Execution:
+        """Wait for the end, and deliver the event that EventBridge would.
+
+        Raises
+        ------
+        TimeoutError
+            It goes on.
+        """
+        client = self.client("stepfunctions")
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at:
+            found = client.describe_execution(executionArn=arn)
+            if found["status"] in FINISHED:
+                self._deliver(found)
+                output = json.loads(found["output"]) if found.get("output") else None
+                return Execution(arn, found["status"], output, found.get("error", ""), found.get("cause", ""))
+            time.sleep(0.05)
+        raise TimeoutError(f"{arn} goes on after {seconds} s: {self.history(arn)[-3:]}")
+
+    def run(self, submission: dict[str, Any], name: str, seconds: float = 120.0) -> Execution:
+        """Start, and wait for the end."""
+        return self.wait(self.start(submission, name), seconds)
+
+    def stop(self, arn: str) -> None:
+        """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
+        self.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+        for job in list(self.machines.jobs):
+            job.terminate("the execution was stopped")
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """The events of an execution."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+
+    def mailbox(self) -> Mailbox:
+        """Everything that the stack's topic sends from now on."""
+        return Mailbox(self.client("sns"), self.client("sqs"), self.outputs["Topic"])
+
+    def evaluate_alarms(self) -> list[str]:
+        """Look at every alarm once; gives the names of those that were raised."""
+        return evaluate_alarms(self.client("cloudwatch"), self.client("sns"))
+
+    def _upload_assets(self, assembly: Path, stack: str) -> None:
+        client = self.client("s3")
+        assets = json.loads((assembly / f"{stack}.assets.json").read_text())
+        for file in assets.get("files", {}).values():
+            source = assembly / file["source"]["path"]
+            content = source.read_bytes() if source.is_file() else _pointer(source)
+            for destination in file["destinations"].values():
+                key = destination["objectKey"]
+                client.put_object(Bucket=ASSETS, Key=key, Body=content)
+
+    def _deliver(self, execution: dict[str, Any]) -> None:
+        """Call the functions of the rules that match an execution's end."""
+        event = {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "region": REGION,
+            "account": ACCOUNT,
+            "detail": {
+                "executionArn": execution["executionArn"],
+                "stateMachineArn": execution["stateMachineArn"],
+                "name": execution["name"],
+                "status": execution["status"],
+                "input": execution.get("input"),
+                "output": execution.get("output"),
+                "error": execution.get("error"),
+                "cause": execution.get("cause"),
+            },
+        }
+        events = self.client("events")
+        for rule in events.list_rules()["Rules"]:
+            if rule["State"] == "ENABLED" and matches(json.loads(rule.get("EventPattern") or "{}"), event):
+                for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+                    if ":function:" in target["Arn"]:
+                        self.client("lambda").invoke(FunctionName=target["Arn"], Payload=json.dumps(event).encode())
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether an event fits a rule's pattern of exact values.
+
+    >>> matches({"detail": {"status": ["FAILED", "ABORTED"]}}, {"detail": {"status": "ABORTED"}})
+    True
+    """
+    if not pattern:
+        return False
+    return all(
+        matches(wanted, event.get(name) or {}) if isinstance(wanted, dict) else event.get(name) in wanted
+        for name, wanted in pattern.items()
+    )
+
+
+def _pointer(folder: Path) -> bytes:
+    """A zip that names the asset's folder: packing 200 MB for the emulator to keep would prove nothing."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(POINTER), str(folder.resolve()))
+    return target.getvalue()
+
+
+def _folder_of(function: LambdaFunction) -> Path:
+    with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
+        return Path(archive.read(POINTER).decode())
+
+
+def _bootstrap(cloud: LocalCloud) -> None:
+    """What ``cdk bootstrap`` leaves, as far as the templates look at it."""
+    cloud.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="27", Type="String")
+    cloud.client("s3").create_bucket(Bucket=ASSETS)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+    cloud.client("iam").create_role(
+        RoleName=BATCH_SERVICE_ROLE.rpartition("/")[2], AssumeRolePolicyDocument=json.dumps(trust)
+    )
+
+
+def _launcher(
+    image: StandIn, base: dict[str, str], permissions: Permissions, spot: MetadataService, on_demand: MetadataService
+) -> Callable[[Container], subprocess.Popen[bytes]]:
+    def launch(container: Container) -> subprocess.Popen[bytes]:
+        metadata = spot if container.spot else on_demand
+        variables = {
+            **base,
+            **container.environment,
+            **permissions.credentials(container.role),
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.endpoint,
+        }
+        settings = {**image.settings(**variables), "text": False}
+        return subprocess.Popen(
+            image.entry(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **settings
+        )
+
+    return launch
+
+
+@contextmanager
+def local_cloud(
+    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable
+) -> Iterator[LocalCloud]:
+    """Start everything but the stack; at the end nothing is left, neither process nor state."""
+    with ExitStack() as stack:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        _, port = server.get_host_and_port()
+        endpoint = f"http://127.0.0.1:{port}"
+        before = os.environ.get("MOTO_PORT")
+        os.environ["MOTO_PORT"] = str(port)  # the interpreter's inner clients ask for it
+        stack.callback(lambda: os.environ.pop("MOTO_PORT") if before is None else os.environ.update(MOTO_PORT=before))
+        listener = server._server
+        assert listener is not None
+        listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
+        permissions = Permissions(endpoint)
+        faults = FaultyApplication(GuardedApplication(listener.app, permissions))
+        listener.app = faults
+
+        image = stack.enter_context(image_stand_in())
+        spot, on_demand = stack.enter_context(metadata_service()), stack.enter_context(metadata_service())
+        on_demand.values = {**SPOT_INSTANCE, "instance-life-cycle": "on-demand"}
+        base = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        machines = Machines(_launcher(image, base, permissions, spot, on_demand), slots, grace_seconds)
+
+        runtime = scratch / "lambda-runtime"
+        runtime.mkdir()
+        functions = Functions(
+            lay_out_runtime(runtime), lambda role: {**base, **permissions.credentials(role)}, _folder_of, python=python
+        )
+        stack.enter_context(step_functions_executing())
+        stack.enter_context(batch_on(machines))
+        stack.enter_context(lambda_on(functions))
+        stack.enter_context(own_types(endpoint))
+        cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch)
+        cloudwatch = cloud.client("cloudwatch")
+        functions.on_log = lambda name, text: put_metrics(cloudwatch, text)
+        _bootstrap(cloud)
+        yield cloud
