@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aws_cdk.assertions import Template
+
 from cdk.application import STACK_NAME, build_app
 
 VARIANTS: Mapping[str, Mapping[str, object]] = {
@@ -63,6 +65,12 @@ def template(variant: str) -> dict[str, Any]:
     return found
 
 
+@functools.cache
+def asserted(variant: str) -> Template:
+    """The template of one variant with the CDK's own assertions."""
+    return Template.from_json(template(variant))
+
+
 def resources(variant: str, resource_type: str) -> dict[str, dict[str, Any]]:
     """Properties of the resources of one type, by logical id."""
     found = template(variant)["Resources"].items()
@@ -71,9 +79,7 @@ def resources(variant: str, resource_type: str) -> dict[str, dict[str, Any]]:
 
 def only(variant: str, resource_type: str, logical_id: str = "") -> dict[str, Any]:
     """Properties of the one resource of this type whose logical id starts so."""
-    (properties,) = [
-        item for name, item in resources(variant, resource_type).items() if name.startswith(logical_id)
-    ]
+    (properties,) = [item for name, item in resources(variant, resource_type).items() if name.startswith(logical_id)]
     return properties
 
 
