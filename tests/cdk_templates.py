@@ -84,7 +84,9 @@ def only(variant: str, resource_type: str, logical_id: str = "") -> dict[str, An
 
 
 def main(folder: Path) -> None:
-    """Write the templates."""
+    """Write the templates, in place of those of earlier variants."""
+    for earlier in folder.glob("*.template.json"):
+        earlier.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     for variant in VARIANTS:
         (folder / f"{variant}.template.json").write_text(json.dumps(template(variant), indent=1))

@@ -14,8 +14,6 @@ from cdk.application import STACK_NAME, build_app
 from cdk.idle_cost import Leftovers, UnknownPriceError, idle_costs
 from tests.cdk_templates import VARIANTS, stand_in_functions, template
 
-HIPAA_OF_ROLES = "HIPAA.Security-IAMNoInlinePolicy"
-
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_passes_the_rules(variant: str) -> None:
@@ -25,7 +23,7 @@ def test_every_variant_passes_the_rules(variant: str) -> None:
 def test_a_resource_that_breaks_a_rule_gives_no_template(tmp_path: Path) -> None:
     app = build_app(outdir=tmp_path / "out", built_functions=stand_in_functions(tmp_path / "functions"))
     aws_s3.Bucket(app.node.find_child(STACK_NAME), "Bare")
-    with pytest.raises(RuntimeError, match="Validation failed"):
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
     report = (tmp_path / "out" / "validation-report.json").read_text()
     for rule in ("AwsSolutions-S1", "AwsSolutions-S10", "HIPAA.Security-S3BucketVersioningEnabled"):
@@ -35,18 +33,20 @@ def test_a_resource_that_breaks_a_rule_gives_no_template(tmp_path: Path) -> None
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_exception_has_a_reason_at_its_resource(variant: str, tmp_path: Path) -> None:
     app = build_app(VARIANTS[variant], outdir=tmp_path, built_functions=stand_in_functions(tmp_path / "functions"))
-    found = []
-    for construct in app.node.find_all():
-        for entry in construct.node.metadata:
-            if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY:
-                found.append((construct.node.path, entry.data))
+    found = [
+        (construct.node.path, rule, reason)
+        for construct in app.node.find_all()
+        for entry in construct.node.metadata
+        if entry.type == Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+        for rule, reason in entry.data.items()
+        # What the CDK accepts of its own templates is not ours.
+        if not rule.startswith("CloudFormation-Validate::")
+    ]
     assert found
-    assert not [path for path, data in found if "/" not in path]
-    for path, data in found:
-        rules = data if isinstance(data, dict) else {}
-        assert rules, path
-        for rule, reason in rules.items():
-            assert len(str(reason)) > 30, (path, rule)
+    for path, rule, reason in found:
+        assert path.count("/") >= 2, (path, rule)
+        assert len(reason) > 30, (path, rule)
+        assert "[" in rule or "IAM5" not in rule, (path, rule)
 
 
 def test_the_idle_stack_costs_less_than_a_dollar_a_month() -> None:
