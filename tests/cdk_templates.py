@@ -55,14 +55,32 @@ def stand_in_functions(folder: Path) -> Path:
 
 
 @functools.cache
-def template(variant: str) -> dict[str, Any]:
-    """The template of one variant, past every rule of cdk-nag."""
+def synthesised(variant: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Template and metadata of one variant, past every rule of cdk-nag."""
     with tempfile.TemporaryDirectory() as scratch:
         functions = stand_in_functions(Path(scratch) / "functions")
         app = build_app(VARIANTS[variant], outdir=Path(scratch) / "out", built_functions=functions)
         app.synth()
-        found: dict[str, Any] = json.loads((Path(scratch) / "out" / f"{STACK_NAME}.template.json").read_text())
-    return found
+        documents = [Path(scratch) / "out" / f"{STACK_NAME}.{kind}.json" for kind in ("template", "metadata")]
+        found, metadata = (json.loads(document.read_text()) for document in documents)
+    return found, metadata
+
+
+def template(variant: str) -> dict[str, Any]:
+    """The template of one variant."""
+    return synthesised(variant)[0]
+
+
+def acknowledged(variant: str) -> list[tuple[str, str, str]]:
+    """Where, which rule, why: every exception from the rules, but for those of the CDK from its own templates."""
+    return [
+        (path, rule, reason)
+        for path, entries in synthesised(variant)[1].items()
+        for entry in entries
+        if entry["type"] == "aws:cdk:acknowledged-rules"
+        for rule, reason in entry["data"].items()
+        if not rule.startswith("CloudFormation-Validate::")
+    ]
 
 
 @functools.cache
