@@ -132,8 +132,10 @@ def _explained(error: BotoCoreError | ClientError, what: str, where: str) -> Cas
 
 
 def _refusal(error: ClientError, what: str, where: str) -> CasemillError:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    said = f"{what}: {' '.join(str(error.response.get('Error', {}).get('Message') or code).split())}"
+    refusal = error.response.get("Error", {})
+    code = str(refusal.get("Code", ""))
+    # An answer that is not the service's own (a proxy's, say) has neither.
+    said = f"{what}: {' '.join(str(refusal.get('Message') or code or 'refused without a word').split())}"
     if code in _EXPIRED:
         return TransientError("credentials_expired", said, where=where, fix=f"Renew the credentials. {_AGAIN}")
     if code in _INVALID:

@@ -29,11 +29,11 @@ class LogLine:
 
     def document(self) -> dict[str, Any]:
         """For programs: what the line says, parsed where it is JSON."""
-        return {"time": self.time, "origin": self.origin, "said": _parsed(self.message) or self.message}
+        return {"time": self.time, "origin": self.origin, "said": parsed(self.message) or self.message}
 
     def text(self) -> str:
         """For people."""
-        said = _parsed(self.message)
+        said = parsed(self.message)
         return f"{clock_text(self.time)}  {self.origin}  {_words(said) if said else self.message.rstrip()}"
 
 
@@ -46,7 +46,7 @@ def read_lines(group: str, origins: Mapping[str, str], since: float) -> Iterator
 
 def read_mentions(group: str, origin: str, words: str, since: float) -> Iterator[LogLine]:
     """The lines of a group that have these words in them."""
-    for event in _events(group, since, filterPattern=f'"{words}"'):
+    for event in events(group, since=since, filterPattern=f'"{words}"'):
         yield LogLine(event["timestamp"] / 1000, origin, event["message"], event["eventId"])
 
 
@@ -56,12 +56,13 @@ def merged(sources: Sequence[Iterator[LogLine]]) -> Iterator[LogLine]:
 
 
 def _of_streams(group: str, names: Sequence[str], origins: Mapping[str, str], since: float) -> Iterator[LogLine]:
-    for event in _events(group, since, logStreamNames=list(names)):
+    for event in events(group, since=since, logStreamNames=list(names)):
         origin = origins[event["logStreamName"]]
         yield LogLine(event["timestamp"] / 1000, origin, event["message"], event["eventId"])
 
 
-def _events(group: str, since: float, **wanted: Any) -> Iterator[dict[str, Any]]:
+def events(group: str, *, since: float = 0.0, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """The events of a log group that FilterLogEvents finds with these arguments, all pages of them."""
     pages = client("logs").get_paginator("filter_log_events")
     with asking("FilterLogEvents", group):
         for page in pages.paginate(logGroupName=group, startTime=max(0, int(since * 1000)), **wanted):
@@ -69,7 +70,8 @@ def _events(group: str, since: float, **wanted: Any) -> Iterator[dict[str, Any]]
             yield from sorted(page["events"], key=lambda event: event["timestamp"])
 
 
-def _parsed(message: str) -> dict[str, Any] | None:
+def parsed(message: str) -> dict[str, Any] | None:
+    """What a line says, where it is a JSON object."""
     try:
         said = json.loads(message)
     except ValueError:

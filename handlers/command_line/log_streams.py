@@ -6,7 +6,6 @@ their first line, so those that never came so far are not found any more.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ from core.run.models import RoundPlan
 from core.run.plan_store import open_plan
 from core.run.rounds import job_name
 from core.store import Store
-from handlers.aws.clients import client
 from handlers.aws.jobs import describe, job_ids
 from handlers.command_line.account import asking
+from handlers.command_line.log_lines import events, parsed
 from handlers.command_line.stack import DeployedStack
 
 
@@ -122,12 +121,9 @@ def _why(attempt: Mapping[str, Any], container: Mapping[str, Any]) -> str:
 
 def _told_by_themselves(stack: DeployedStack, run_id: str) -> Iterator[LogStream]:
     pattern = f'{{ ($.event = "started") && ($.run = "{run_id}") }}'
-    pages = client("logs").get_paginator("filter_log_events")
-    with asking("FilterLogEvents", stack.job_log_group):
-        for page in pages.paginate(logGroupName=stack.job_log_group, filterPattern=pattern):
-            for event in page["events"]:
-                said = json.loads(event["message"])
-                for partition in said.get("partitions", ()):
-                    yield LogStream(
-                        event["logStreamName"], said.get("round", 1), partition, said.get("batch_attempt") or 1
-                    )
+    for event in events(stack.job_log_group, filterPattern=pattern):
+        said = parsed(event["message"]) or {}
+        if said.get("event") == "started" and said.get("run") == run_id:
+            for partition in said.get("partitions", ()):
+                number, attempt = said.get("round", 1), said.get("batch_attempt") or 1
+                yield LogStream(event["logStreamName"], number, partition, attempt)

@@ -47,20 +47,23 @@ def logs(
     partition = None if case is None else partition_of_case(store, run, case)
     if partition is not None:
         note(f"case {case} is in partition {partition}")
-    printed: set[str] = set()
+    printed: set[LogLine] = set()
+    said_anything = False
     while True:
         # Asked before the lines are read: what is said until the end is then among them.
         goes_on = follow and _is_running(deployed, run)
         for line in _lines(deployed, store, run, partition, since):
-            if line.event_id not in printed:
-                printed.add(line.event_id)
-                since = max(since, line.time - LATE_SECONDS)
+            if line not in printed:
+                printed.add(line)
                 _print(line, json)
+        said_anything = said_anything or bool(printed)
         if not goes_on:
             break
         time.sleep(FOLLOW_SECONDS)
+        since = max((line.time - LATE_SECONDS for line in printed), default=since)
+        printed = {line for line in printed if line.time >= since}
         store = deployed.open_output(store)
-    if not printed:
+    if not said_anything:
         note("note: no lines; logs are kept as long as the stack's setting log_retention_days says")
     return EXIT_DONE
 
