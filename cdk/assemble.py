@@ -85,8 +85,9 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+    left_out = shutil.ignore_patterns("__pycache__", "*.so", "requirements*", "command_line")
     for name in SOURCES:
-        shutil.copytree(ROOT / name, out / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "requirements*"))
+        shutil.copytree(ROOT / name, out / name, ignore=left_out)
     size = sum(path.stat().st_size for path in _files(out))
     if size > LARGEST_BYTES:
         raise SystemExit(f"{out} takes {size / 1e6:,.0f} MB; Lambda takes {LARGEST_BYTES / 1e6:,.0f} MB at the most")
@@ -96,8 +97,8 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
 def _install(out: Path, architecture: str, python: str) -> None:
     command = [
         sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
-        "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture], "--target", str(out),
-        "--requirement", str(ROOT / "handlers" / "requirements.txt"),
+        "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture],
+        "--target", str(out), "--requirement", str(ROOT / "handlers" / "requirements.txt"),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)
     if done.returncode:

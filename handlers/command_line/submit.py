@@ -9,6 +9,7 @@ import typer
 
 from core.cli import options as cohort_options
 from core.cli.output import note, print_json, print_lines
+from core.cli.status_view import print_line
 from core.errors import EXIT_DONE, BadRequestError
 from handlers.command_line import options
 
@@ -55,7 +56,10 @@ def submit(
     if wait:
         from handlers.command_line.watch import watch_to_the_end
 
-        print_lines([] if json else submitted_lines(deployed, submission, execution, started))
+        if json:
+            print_line(submitted(deployed, submission, execution, started))
+        else:
+            print_lines(submitted_lines(deployed, submission, execution, started))
         return watch_to_the_end(deployed, submission.run_id, json)
     if json:
         print_json(submitted(deployed, submission, execution, started))
