@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from core.errors import CasemillError
 from core.run.progress import clock_text
 from handlers.aws.clients import client
 from handlers.command_line.account import asking
@@ -56,9 +59,22 @@ def merged(sources: Sequence[Iterator[LogLine]]) -> Iterator[LogLine]:
 
 
 def _of_streams(group: str, names: Sequence[str], origins: Mapping[str, str], since: float) -> Iterator[LogLine]:
-    for event in events(group, since=since, logStreamNames=list(names)):
-        origin = origins[event["logStreamName"]]
-        yield LogLine(event["timestamp"] / 1000, origin, event["message"], event["eventId"])
+    try:
+        for event in events(group, since=since, logStreamNames=list(names)):
+            origin = origins[event["logStreamName"]]
+            yield LogLine(event["timestamp"] / 1000, origin, event["message"], event["eventId"])
+    except CasemillError as error:
+        if not _is_missing(error):
+            raise
+        # A container that has not said anything yet has no stream, and one of these spoils the whole question.
+        half = len(names) // 2
+        if half:
+            yield from heapq.merge(*(_of_streams(group, part, origins, since) for part in (names[:half], names[half:])))
+
+
+def _is_missing(error: CasemillError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ResourceNotFoundException"
 
 
 def events(group: str, *, since: float = 0.0, **wanted: Any) -> Iterator[dict[str, Any]]:

@@ -14,13 +14,14 @@ from botocore.stub import Stubber
 
 from core.cost.array_width import CHILD_SECONDS, LARGEST_ARRAY, array_width
 from core.cost.time_model import shipped_models, time_model
-from core.errors import TransientError
+from core.errors import BadRequestError, TransientError
 from core.run.guard import JobState
 from core.run.models import PlannedShard
 from core.run.plan import with_partitions
 from core.run.plan_store import read_plan
 from core.run.submission import plan_asked
 from handlers.aws import jobs
+from handlers.command_line import log_lines
 from handlers.command_line.account import Account
 from handlers.command_line.executions import executions_of
 from handlers.command_line.moment import Moment, _known
@@ -164,6 +165,24 @@ def test_jobs_are_listed_and_described_in_pages(monkeypatch: pytest.MonkeyPatch)
     stub.add_response("describe_jobs", {"jobs": []}, {"jobs": ids[100:]})
     assert jobs.describe(ids) == []
     stub.assert_no_pending_responses()
+
+
+def test_a_container_without_a_stream_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, stub = stubbed("logs")
+    group = {"logGroupName": "g", "startTime": 0}
+    event = {"logStreamName": "c", "timestamp": 1000, "message": "spoke", "eventId": "1"}
+    for names, there in ((["a", "b", "c"], False), (["a"], False), (["b", "c"], False), (["b"], False), (["c"], True)):
+        wanted = {**group, "logStreamNames": names}
+        if there:
+            stub.add_response("filter_log_events", {"events": [event]}, wanted)
+        else:
+            stub.add_client_error("filter_log_events", "ResourceNotFoundException", expected_params=wanted)
+    monkeypatch.setattr(log_lines, "client", lambda name: made)
+    lines = list(log_lines.read_lines("g", {name: f"attempt {name}" for name in "abc"}, 0.0))
+    assert [line.text() for line in lines] == ["1970-01-01 00:00:01 UTC  attempt c  spoke"]
+    stub.add_client_error("filter_log_events", "AccessDeniedException")
+    with pytest.raises(BadRequestError, match="aws_denied"):
+        list(log_lines.read_lines("g", {"a": "attempt a"}, 0.0))
 
 
 # -- plugins ----------------------------------------------------------------------------------------------------------
