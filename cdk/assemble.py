@@ -85,8 +85,9 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+    left_out = shutil.ignore_patterns("__pycache__", "*.so", "requirements*", "command_line")
     for name in SOURCES:
-        shutil.copytree(ROOT / name, out / name, ignore=shutil.ignore_patterns("__pycache__", "*.so", "requirements*"))
+        shutil.copytree(ROOT / name, out / name, ignore=left_out)
     size = sum(path.stat().st_size for path in _files(out))
     if size > LARGEST_BYTES:
         raise SystemExit(f"{out} takes {size / 1e6:,.0f} MB; Lambda takes {LARGEST_BYTES / 1e6:,.0f} MB at the most")

@@ -24,8 +24,9 @@ STAGE_TAG = "casemill:stage"
 """Tag of everything that costs money; the budget counts by it once it is activated as a cost allocation tag."""
 
 KEPT = Duration.days(14)
-RECEIVED_AT_MOST = 20
-"""Looking at the queue is receiving, too; a message that was looked at this often goes to the dead letters."""
+RECEIVED_AT_MOST = 1000
+"""The most that SQS takes. Looking at the queue is receiving, too, and nothing else takes messages from it: a lower
+number would lose quarantined cases to those who only look (``casemill quarantine list``)."""
 
 BUDGET_ALERTS = (("ACTUAL", 80.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))
 """Kind and percentage of the monthly budget."""

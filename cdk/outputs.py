@@ -18,6 +18,7 @@ OUTPUTS = {
     "Topic": "The topic that tells of runs",
     "QuarantineQueue": "The queue of cases that could not be used",
     "Stage": "The stage",
+    "Budget": "Dollars that a run may cost where nothing else is asked for",
     "Dashboard": "The dashboard",
 }
 """Name and meaning; the command line knows the names."""

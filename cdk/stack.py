@@ -74,4 +74,5 @@ class CasemillStack(Stack):
             "Topic": self.monitoring.topic.topic_arn,
             "QuarantineQueue": self.monitoring.quarantine_queue.queue_url,
             "Stage": settings.stage,
+            "Budget": f"{settings.budget_usd_per_run:g}",
         }

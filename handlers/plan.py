@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.code_version import code_version
+from core.cost.array_width import array_width
 from core.run.pins import CloudPins, pin
 from core.run.submission import check_locations, read_submission
 from core.run.take_up import plan_submission
@@ -29,7 +30,7 @@ def handler(event: PlanEvent) -> PlanAnswer:
         check_locations(submission.asked)
     store = open_store(settings.output)
     digest = settings.image.rpartition("@")[2] if "@" in settings.image else None
-    stored = plan_submission(store, submission, build_workload, digest)
+    stored = plan_submission(store, submission, build_workload, digest, array_width)
     pins = pin(
         store,
         CloudPins(

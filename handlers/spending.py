@@ -35,7 +35,8 @@ def spent_so_far(
 ) -> Spent:
     """Price everything up to this moment; storage is not counted while the run works."""
     times = _times(attempts, beats, now)
-    report = _account(run_id, times, RunUse(environment().scratch_gib, stored_bytes=0, puts=0, gets=0), progress, now)
+    use = RunUse(environment().scratch_gib, stored_bytes=0, puts=0, gets=0)
+    report = _account(run_id, times, use, progress, now, environment().region)
     working = sum(part.state == "working" for part in progress.partitions)
     work = WorkDone(progress.cases_planned, progress.cases_finished, min(working, progress.cases_left))
     unknown = sum(line.unknown_seconds for line in report.by_end.values())
@@ -57,9 +58,23 @@ def final_cost(
     settings = environment()
     times = _times(attempts, beats, now)
     use = RunUse(settings.scratch_gib, region=settings.region, boot_seconds=BOOT_SECONDS)
-    report = _account(run_id, times, use, progress, now, by_case)
+    report = _account(run_id, times, use, progress, now, settings.region, by_case)
     store.put(RunLayout(run_id).cost, report.to_bytes())
     return report
+
+
+def cost_at(
+    run_id: str,
+    progress: Progress,
+    attempts: Sequence[Attempt],
+    beats: Sequence[Heartbeat],
+    now: float,
+    region: str,
+    stored_bytes: int | None = None,
+) -> CostReport:
+    """Price the run as of ``now``, for somebody who is no function: no environment is read, nothing is written."""
+    use = RunUse(region=region, stored_bytes=stored_bytes, boot_seconds=BOOT_SECONDS)
+    return _account(run_id, _times(attempts, beats, now), use, progress, now, region)
 
 
 def _times(attempts: Sequence[Attempt], beats: Sequence[Heartbeat], now: float) -> tuple[OccupiedTime, ...]:
@@ -74,7 +89,8 @@ def _account(
     use: RunUse,
     progress: Progress,
     now: float,
+    region: str,
     by_case: Sequence[CaseTime] = (),
 ) -> CostReport:
-    book = price_book(times, environment().region, datetime.fromtimestamp(now, timezone.utc))
+    book = price_book(times, region, datetime.fromtimestamp(now, timezone.utc))
     return account(run_id, times, book, use=use, cases=progress.cases_finished, by_case=by_case)

@@ -1,4 +1,7 @@
-"""``casemill``: the command line over the core. Imports of each command wait until it is called."""
+"""``casemill``: the command line over the core. Imports of each command wait until it is called.
+
+Commands from elsewhere, those of the cloud, join through entry points (:mod:`core.cli.plugins`).
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,12 @@ from core.cli import (
     commands_status,
 )
 from core.cli.output import say_error
+from core.cli.plugins import PluggableGroup
 from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_INTERRUPTED, EXIT_RETRY, CasemillError
 
 app = typer.Typer(
     name="casemill",
+    cls=PluggableGroup,
     help="Turns a cohort of clinical cases into a verified, versioned training data set.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

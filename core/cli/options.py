@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_args, get_type_hints
 
 import typer
 
@@ -67,8 +67,43 @@ class Asked:
 
 def over_a_cohort(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options of :class:`Asked` in front of its own; it is called with ``asked`` first."""
+    return _with_options(command, _shared(), lambda given: Asked(**given))
+
+
+def over_a_cohort_if_any(command: Callable[..., int]) -> Callable[..., int]:
+    """The same for a command that does without a cohort too: ``asked`` is None where no option of it was given.
+
+    Raises
+    ------
+    BadRequestError
+        ``bad_option``: there are options over a cohort, but no ``--source``.
+    """
+    optional = [
+        parameter.replace(default=None, annotation=_or_none(parameter.annotation))
+        if parameter.default is inspect.Parameter.empty
+        else parameter
+        for parameter in _shared()
+    ]
+
+    def asked(given: dict[str, Any]) -> Asked | None:
+        from core.errors import BadRequestError
+
+        if given["source"] is not None:
+            return Asked(**given)
+        stray = [parameter.name for parameter in optional if given[parameter.name] != parameter.default]
+        if stray:
+            name = "--" + stray[0].replace("_", "-")
+            raise BadRequestError(
+                "bad_option", "means nothing without --source", where=name, fix="Give --source, or leave it out."
+            )
+        return None
+
+    return _with_options(command, optional, asked)
+
+
+def _shared() -> list[inspect.Parameter]:
     hints = get_type_hints(Asked, include_extras=True)
-    shared = [
+    return [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -77,6 +112,16 @@ def over_a_cohort(command: Callable[..., int]) -> Callable[..., int]:
         )
         for field in fields(Asked)
     ]
+
+
+def _or_none(annotation: Any) -> Any:
+    kind, option = get_args(annotation)
+    return Annotated[Optional[kind], option]  # noqa: UP045  `kind | None` is no type to the checker
+
+
+def _with_options(
+    command: Callable[..., int], shared: list[inspect.Parameter], asked_of: Callable[[dict[str, Any]], Asked | None]
+) -> Callable[..., int]:
     own_hints = get_type_hints(command, include_extras=True)
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[name])
@@ -86,7 +131,7 @@ def over_a_cohort(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def called(**given: Any) -> int:
-        asked = Asked(**{field.name: given.pop(field.name) for field in fields(Asked)})
+        asked = asked_of({field.name: given.pop(field.name) for field in fields(Asked)})
         return command(asked, **given)
 
     parameters = [shared[0], *own[:1], *shared[1:], *own[1:]]

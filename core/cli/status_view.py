@@ -113,6 +113,12 @@ def _row(name: str, group: Sequence[PartitionProgress]) -> tuple[str, ...]:
     )
 
 
+def print_line(document: dict[str, Any]) -> None:
+    """A document as one line of JSON, at once."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def status_document(seen: Status) -> dict[str, Any]:
     """The status for programs."""
     progress = seen.progress
@@ -134,8 +140,7 @@ def status_document(seen: Status) -> dict[str, Any]:
 
 def print_status_line(seen: Status) -> None:
     """The status as one line of JSON."""
-    sys.stdout.write(json.dumps(status_document(seen), ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    print_line(status_document(seen))
 
 
 def status_lines(seen: Status) -> list[str]:

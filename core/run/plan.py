@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import heapreplace
 from typing import Any
@@ -111,6 +111,11 @@ def make_plan(workload: Workload, source: StoreSource | None, selection: Json, o
     shards = _assign_partitions(planned, options.partitions)
     request = _request(workload, source, selection, options, cohort, thresholds, shard_cases, planned)
     return Plan(request, planned, shards)
+
+
+def with_partitions(plan: Plan, wanted: int) -> Plan:
+    """The same plan, its shards given to ``wanted`` workers; never more than there are shards. No example changes."""
+    return replace(plan, shards=_assign_partitions(plan.cases, wanted))
 
 
 def _weights(cases: Iterable[Case]) -> dict[str, int]:

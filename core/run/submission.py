@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import BadRequestError
-from core.run.models import Json
-from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan
+from core.run.models import Json, PlannedShard
+from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan, with_partitions
 from core.run.source import open_source
 
 if TYPE_CHECKING:
@@ -124,8 +124,12 @@ def plan_asked(
     build_workload: Callable[[str, Json], Workload],
     run_id: str | None = None,
     image_digest: str | None = None,
+    width_of: Callable[[str, Sequence[PlannedShard]], int] | None = None,
 ) -> tuple[Plan, Workload]:
     """Check everything and plan; nothing is written.
+
+    ``width_of`` gives the number of partitions from the workload's name and the shards, where nobody asked for one;
+    without it each shard is a partition.
 
     Raises
     ------
@@ -139,4 +143,6 @@ def plan_asked(
     plan = make_plan(workload, open_source(asked.source), asked.selection.model_dump(mode="json"), options)
     if not plan.cases:
         raise BadRequestError("empty_cohort", "no case is selected", where="selection", fix="Widen the selection.")
+    if asked.partitions is None and width_of is not None:
+        plan = with_partitions(plan, width_of(asked.workload, plan.shards.shards))
     return plan, workload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import Json, RunRequest, ShardPlan
+from core.run.models import Json, PlannedShard, RunRequest, ShardPlan
 from core.run.plan import plan_digest
 from core.run.plan_store import read_plan, write_plan
 from core.run.publish import read_success
@@ -36,8 +36,11 @@ def plan_submission(
     submission: Submission,
     build_workload: Callable[[str, Json], Workload],
     image_digest: str | None = None,
+    width_of: Callable[[str, Sequence[PlannedShard]], int] | None = None,
 ) -> StoredRun:
     """Take up the run that is there, or plan it and store it. Doing so again, or twice at once, changes nothing.
+
+    ``width_of`` as :func:`core.run.submission.plan_asked`.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def plan_submission(
         raise BadRequestError(
             "no_run", f"no run {submission.run_id!r} here", where=store.uri, fix="Say in the submission what is asked."
         )
-    plan, _ = plan_asked(asked, build_workload, submission.run_id, image_digest)
+    plan, _ = plan_asked(asked, build_workload, submission.run_id, image_digest, width_of)
     layout = RunLayout(submission.run_id)
     if not store.put_if_absent(layout.asked, asked.to_bytes()):
         _check_same(store, layout, asked)

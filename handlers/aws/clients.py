@@ -58,12 +58,24 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED or status >= 500:
-            raise TransientError("aws_busy", f"{what}: {code or status}", fix="It is tried again.") from error
+        said = _code(error) or str(_status(error))
+        if is_busy(error):
+            raise TransientError("aws_busy", f"{what}: {said}", fix="It is tried again.") from error
         raise BugError(
-            "aws_refused", f"{what}: {code or status}", fix="Look at the function's permissions, and report it."
+            "aws_refused", f"{what}: {said}", fix="Look at the function's permissions, and report it."
         ) from error
     except BotoCoreError as error:
         raise TransientError("aws_busy", f"{what}: {type(error).__name__}", fix="It is tried again.") from error
+
+
+def is_busy(error: ClientError) -> bool:
+    """Whether the service was throttling or broken, so that the same call may pass later."""
+    return _code(error) in _THROTTLED or _status(error) >= 500
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,16 +29,7 @@ class RoundJob:
 
 def find_job(queue: str, name: str) -> RoundJob | None:
     """The round's job; None while there is none."""
-    with asking("ListJobs"):
-        ids = [
-            summary["jobId"] for summary in _listed(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}])
-        ]
-    if not ids:
-        return None
-    jobs = []
-    for first in range(0, len(ids), DESCRIBED_AT_ONCE):
-        with asking("DescribeJobs"):
-            jobs += client("batch").describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
+    jobs = describe(job_ids(queue, name))
     states = [_state(job) for job in jobs]
     if not states:
         return None
@@ -47,6 +38,22 @@ def find_job(queue: str, name: str) -> RoundJob | None:
         state=_together(states),
         submitted=min(job["createdAt"] for job in jobs) / 1000.0,
     )
+
+
+def job_ids(queue: str, name: str) -> list[str]:
+    """The ids of the jobs of a name, parents of arrays among them, as long as AWS Batch remembers them."""
+    with asking("ListJobs"):
+        filters = [{"name": "JOB_NAME", "values": [name]}]
+        return [summary["jobId"] for summary in _listed(jobQueue=queue, filters=filters)]
+
+
+def describe(ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What AWS Batch says of these jobs; those that it has forgotten are left out."""
+    jobs: list[dict[str, Any]] = []
+    for first in range(0, len(ids), DESCRIBED_AT_ONCE):
+        with asking("DescribeJobs"):
+            jobs += client("batch").describe_jobs(jobs=list(ids[first : first + DESCRIBED_AT_ONCE]))["jobs"]
+    return jobs
 
 
 def end_job(job: RoundJob, reason: str) -> None:

@@ -1,0 +1,108 @@
+"""The command line against the deployed template at work: what it finds by the stack's outputs is what there is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk.assemble import assemble
+from tests.command_line import Answer, casemill
+from tests.localcloud.cloud import LocalCloud, local_cloud
+from tests.tiny_recordings import TinyCohort
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+ASKED = (
+    "--source", "s3://recordings/vital", "--clinical", "s3://recordings/clinical.csv", "--window-s", 60,
+    "--horizon-s", 5, "--name", "first", "--shard-cases", 2, "--array-width", 3,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort) -> Iterator[LocalCloud]:
+    """The stack with short pauses, deployed, and a bucket with the recordings."""
+    from cdk.node_runtime import use_packaged_node
+
+    use_packaged_node()
+    from cdk.application import build_app
+
+    folder = tmp_path_factory.mktemp("cloud")
+    assemble(folder / "built" / "workflow", python=f"{sys.version_info.major}.{sys.version_info.minor}")
+    context = json.loads((Path(__file__).parents[2] / "cdk.json").read_text(encoding="utf-8"))["context"]
+    context |= {"casemill:guard_seconds": 1, "casemill:retry_seconds": 1, "casemill:source_buckets": ["recordings"]}
+    build_app(context, outdir=folder / "assembly", built_functions=folder / "built").synth()
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    with local_cloud(scratch) as found:
+        found.deploy(folder / "assembly", "Casemill")
+        s3 = found.client("s3")
+        s3.create_bucket(Bucket="recordings")
+        for path in sorted(tiny_cohort.source.iterdir()):
+            s3.upload_file(str(path), "recordings", f"vital/{path.name}")
+        s3.upload_file(str(tiny_cohort.clinical), "recordings", "clinical.csv")
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def surroundings(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def submitted(cloud: LocalCloud) -> Answer:
+    """A run from its submission to its end, as a person would watch it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.environment.items():
+            patch.setenv(name, value)
+        return casemill("submit", *ASKED, "--wait", "--json", timeout=300)
+
+
+def documents(answer: Answer) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in answer.out.splitlines()]
+
+
+def test_a_run_from_its_submission_to_its_end(submitted: Answer) -> None:
+    assert submitted.code == 0, submitted.err + submitted.out
+    begun, *looks, end = documents(submitted)
+    assert begun["execution"] == f"{begun['run_id']}-1"
+    assert (end["status"], end["verified"]) == ("SUCCEEDED", True)
+    assert "SUCCESS" in end["report"]
+    last = looks[-1]
+    assert (last["round"], last["capacity"], last["budget_usd"]) == (1, "spot", begun["budget_usd"])
+    assert last["progress"]["stage"] == "published"
+
+
+def test_its_logs_are_those_of_its_containers_and_functions(submitted: Answer) -> None:
+    run_id = documents(submitted)[0]["run_id"]
+    answer = casemill("logs", run_id, "--json")
+    assert answer.code == 0, answer.err
+    said = documents(answer)
+    workers = {item["origin"] for item in said if item["origin"].startswith("round")}
+    assert workers == {f"round 1 partition {partition} attempt 1" for partition in range(3)}
+    assert sum(item["said"]["event"] == "finished" for item in said if item["origin"] in workers) == 3
+    assert {"plan", "inspect", "publish"} <= {item["origin"] for item in said}
+    one = casemill("logs", run_id, "--case", "0001", "--json")
+    assert len({item["origin"] for item in documents(one)}) == 1
+
+
+def test_its_cost_and_its_quarantine(submitted: Answer) -> None:
+    run_id = documents(submitted)[0]["run_id"]
+    cost = casemill("cost", run_id, "--json")
+    assert cost.code == 0, cost.err
+    assert (cost.json["run_id"], cost.json["cases"]) == (run_id, 12)
+    quarantined = casemill("quarantine", "list", "--json")
+    assert (quarantined.code, quarantined.json) == (0, [])
+
+
+def test_submitting_it_again_verifies_it_again(submitted: Answer) -> None:
+    run_id = documents(submitted)[0]["run_id"]
+    again = casemill("submit", "--run", run_id, "--wait", timeout=300)
+    assert again.code == 0, again.err + again.out
+    assert "only what is missing is done" in again.err
+    assert f"execution {run_id}-2: succeeded, ended" in again.out
