@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import RunLayout
 from core.run.models import RoundPlan
-from core.run.plan_store import open_plan
+from core.run.plan_store import read_plan
 from core.run.rounds import job_name
 from core.store import Store
 from handlers.aws.jobs import describe, job_ids
@@ -48,9 +48,8 @@ def partition_of_case(store: Store, run_id: str, case_id: str) -> int:
     BadRequestError
         ``unknown_case``: the run did not plan it.
     """
-    plan = open_plan(store, run_id)
-    rows = zip(plan.table.column("id").to_pylist(), plan.table.column("shard").to_pylist(), strict=True)
-    shard = next((shard for known, shard in rows if known == case_id), None)
+    plan = read_plan(store, run_id)
+    shard = next((entry.shard for entry in plan.cases if entry.case.id == case_id), None)
     if shard is None:
         raise BadRequestError(
             "unknown_case",
