@@ -46,6 +46,8 @@ lint: $(VENV)/.everything
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint batch_image/Dockerfile
+	@$(BIN)/python -m tests.cdk_templates build/templates
+	@$(BIN)/cfn-lint build/templates/*.template.json
 
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks
 
 from cdk.functions import BUILT_FUNCTIONS
+from cdk.image import REPOSITORY_ROOT
 from cdk.settings import read_settings
 from cdk.stack import CasemillStack
 
@@ -23,14 +25,16 @@ def build_app(
 ) -> App:
     """The app with its one stack; ``synth()`` raises ``RuntimeError`` where a rule of cdk-nag is broken.
 
-    ``context`` comes on top of what the CDK command line hands over.
+    ``context`` comes on top of ``cdk.json``, and what the CDK command line hands over on top of both.
 
     Raises
     ------
     BadSettingsError
         Settings that cannot be used, or functions that are not built.
     """
-    app = App(context=dict(context or {}), outdir=str(outdir) if outdir else None)
+    # cdk.json is read here too: its feature flags must hold where the app runs without the command line.
+    written = json.loads((REPOSITORY_ROOT / "cdk.json").read_text())["context"]
+    app = App(context={**written, **(context or {})}, outdir=str(outdir) if outdir else None)
     settings = read_settings(app.node.get_all_context())
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), HIPAASecurityChecks(app))
     CasemillStack(app, STACK_NAME, settings=settings, built_functions=built_functions)

@@ -7,8 +7,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")
-"""Services that send to the topic and to queues by themselves."""
+PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com")
+"""Services that send to the topic by themselves. EventBridge does too, and is let in by its rules' targets."""
 
 
 class StackKey(Construct):

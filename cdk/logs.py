@@ -21,8 +21,8 @@ def new_log_group(scope: Construct, construct_id: str, *, days: int, key: kms.IK
         accept(
             group,
             {
-                "HIPAA.Security-CloudWatchLogGroupEncrypted": "CloudWatch's own key encrypts, and the lines hold ids "
-                "and counts only; a key of the stack's own is the setting casemill:kms."
+                "HIPAA.Security-CloudWatchLogGroupEncrypted": "CloudWatch's own key encrypts, and no line holds data "
+                "of a case; a key of the stack's own is the setting casemill:kms."
             },
         )
     return group

@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from cdk.node_runtime import use_packaged_node
 from core.cli.main import _guarded
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
+
+# Before a test imports aws_cdk.
+use_packaged_node()
 
 # The same examples every time, and no clock: a machine under load must not fail a test.
 settings.register_profile("casemill", deadline=None, derandomize=True)
