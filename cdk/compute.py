@@ -26,9 +26,12 @@ LONGEST_UPDATE = Duration.minutes(360)
 """The most that Batch lets running jobs go on while machines are replaced."""
 
 STUCK_REASONS = (
-    (batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY, "no machine of any family to be had"),
-    (batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE, "the job is larger than the environment"),
-    (batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT, "no machine of the families is large enough"),
+    # No machine of any family is to be had.
+    batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY,
+    # The job is larger than the environment.
+    batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
+    # No machine of the families is large enough.
+    batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
 )
 
 # In this order, and the last one matters: what no rule matches, Batch retries.
@@ -155,7 +158,7 @@ class Compute(Construct):
                     action=batch.JobStateTimeLimitActionsAction.CANCEL,
                     state=batch.JobStateTimeLimitActionsState.RUNNABLE,
                 )
-                for reason, _ in STUCK_REASONS
+                for reason in STUCK_REASONS
             ],
         )
 

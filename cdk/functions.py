@@ -31,8 +31,8 @@ NAMESPACE = "Casemill"
 class FunctionSpec:
     """One function: ``handler`` as ``module.function`` in the folder ``package``, and its bounds.
 
-    ``statements`` are all that its role gets beside its own log group and traces; ``wildcards`` says why for each
-    ARN with ``*`` in them. ``on_failure`` takes events that an asynchronous caller could not deliver.
+    ``statements`` are all that its role gets beside its own log group, traces and environment; ``wildcards`` says why
+    for each ARN with ``*`` in them. ``on_failure`` takes events that an asynchronous caller could not deliver.
     """
 
     package: str
@@ -67,7 +67,7 @@ class Function(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = new_log_group(self, "Logs", days=settings.log_retention_days, key=key)
-        self.role = self._role(spec)
+        self.role = self._role(spec, key)
         self.function = lambdas.Function(
             self,
             "Function",
@@ -90,7 +90,7 @@ class Function(Construct):
         self.version = self.function.current_version
         self._accept(spec)
 
-    def _role(self, spec: FunctionSpec) -> iam.Role:
+    def _role(self, spec: FunctionSpec, key: kms.IKey | None) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         role.add_to_policy(
             iam.PolicyStatement(
@@ -99,6 +99,10 @@ class Function(Construct):
                 resources=[self.log_group.log_group_arn],
             )
         )
+        if key is not None:
+            role.add_to_policy(
+                iam.PolicyStatement(sid="OwnEnvironment", actions=["kms:Decrypt"], resources=[key.key_arn])
+            )
         for statement in spec.statements:
             role.add_to_policy(statement)
         return role

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import Environment, Stack, Tags
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cdk.compute import Compute
@@ -18,21 +16,7 @@ from cdk.outputs import write_outputs
 from cdk.settings import Settings
 from cdk.storage import Storage
 from cdk.workflow import Workflow
-
-
-@dataclass(frozen=True)
-class WorkflowProps:
-    """What the state machine and its functions build upon."""
-
-    settings: Settings
-    storage: Storage
-    compute: Compute
-    monitoring: Monitoring
-    key: kms.IKey | None
-    environment: dict[str, str]
-    """Of every function."""
-    built_functions: Path
-    """The folder that holds one folder for each package of functions."""
+from cdk.workflow_props import WorkflowProps
 
 
 class CasemillStack(Stack):

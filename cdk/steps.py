@@ -25,7 +25,7 @@ from cdk.permissions import (
 )
 
 if TYPE_CHECKING:
-    from cdk.stack import WorkflowProps
+    from cdk.workflow_props import WorkflowProps
 
 PACKAGE = "workflow"
 """The folder that ``make build`` assembles; one for all, because nearly all of them load nearly all of it."""

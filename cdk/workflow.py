@@ -23,7 +23,7 @@ from cdk.permissions import WITHOUT_RESOURCE, from_this_account
 from cdk.steps import any_job, specs
 
 if TYPE_CHECKING:
-    from cdk.stack import WorkflowProps
+    from cdk.workflow_props import WorkflowProps
 
 ON_EVERYTHING = ("batch:DescribeJobs", "logs:CreateLogDelivery", "xray:PutTraceSegments")
 """Actions of the state machine's role that know no resources."""

@@ -91,9 +91,12 @@ def test_a_deployed_version_outlives_the_next(found: dict[str, Any]) -> None:
 
 
 def test_graviton_and_key_by_setting(tmp_path: Path) -> None:
-    function = one(synthesise(tmp_path, architecture="arm64", kms=True), "AWS::Lambda::Function")["Properties"]
+    made = synthesise(tmp_path, architecture="arm64", kms=True)
+    function = one(made, "AWS::Lambda::Function")["Properties"]
     assert function["Architectures"] == ["arm64"]
-    assert function["KmsKeyArn"]["Fn::GetAtt"][1] == "Arn"
+    statements = one(made, "AWS::IAM::Policy")["Properties"]["PolicyDocument"]["Statement"]
+    (own,) = [item for item in statements if item.get("Sid") == "OwnEnvironment"]
+    assert (own["Action"], own["Resource"]) == ("kms:Decrypt", function["KmsKeyArn"])
 
 
 def test_a_function_that_is_not_built_is_told(tmp_path: Path) -> None:
