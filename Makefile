@@ -8,13 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+ARCHITECTURE ?= x86_64
 
-.PHONY: help setup demo test chaos lint lock clean
+.PHONY: help setup demo build picture test chaos lint lock clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
+	@echo "make build  assemble the functions for AWS (docs/aws/deploy.md); ARCHITECTURE=arm64 for Graviton"
+	@echo "make picture  make the tables and pictures in docs/aws anew"
 	@echo "make setup  only make .venv with the casemill command"
 	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
 	@echo "make clean  remove what the others made"
@@ -40,6 +43,13 @@ demo: setup
 	@$(BIN)/casemill run --source $(DEMO)/cohort/vital_files --clinical $(DEMO)/cohort/clinical_data.csv \
 	  --cases 1-24 --out $(DEMO)/out
 
+build: $(VENV)/.everything
+	@$(BIN)/python -m cdk.assemble --architecture $(ARCHITECTURE)
+
+picture: $(VENV)/.everything
+	@$(BIN)/python -m tests.cdk_templates build/templates
+	@$(BIN)/python -m cdk.documents build/templates
+
 lint: $(VENV)/.everything
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -48,6 +58,7 @@ lint: $(VENV)/.everything
 	@$(BIN)/hadolint batch_image/Dockerfile
 	@$(BIN)/python -m tests.cdk_templates build/templates
 	@$(BIN)/cfn-lint build/templates/*.template.json
+	@$(BIN)/python -m cdk.documents --check build/templates
 
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile

@@ -359,7 +359,7 @@ class Workflow(Construct):
             {
                 **{f"{function.function.function_arn}:*": versions for function in self.functions.values()},
                 f"{definitions}:*": "a run keeps the revision that it began with",
-                any_job(): "Batch makes up the ids of jobs",
+                any_job(): "Batch makes up the ids of jobs when they are submitted",
                 "*": "; ".join(WITHOUT_RESOURCE[action] for action in ON_EVERYTHING),
             },
         )
