@@ -107,8 +107,8 @@ ALARMS = (
     AlarmSpec(
         "not-told", "ApproximateNumberOfMessagesVisible", "Maximum", 1, source=DEAD_LETTERS,
         happened="Messages lie in the queue of dead letters.",
-        means="The end of a run could not be told by mail, or a quarantined case was looked at 20 times and removed by "
-        "nobody.",
+        means="The end of a run could not be told by mail, or a quarantined case was received more often than its "
+        "queue allows and removed by nobody.",
         to_do="Read the messages. For the end of a run, see its report and the log of the notify function.",
     ),
     AlarmSpec(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from core.run.failure import NO_RUN, Failure, failure_of, report_failure, run_id_of
+from core.run.failure import NO_RUN, failure_of, report_failure, run_id_of
 from core.run.notices import ExecutionEnd, claim_end, confirm_end, mail_of, read_end
 from core.run.report import RunReport
 from core.store import Store, open_store
@@ -24,7 +24,7 @@ def _notify(event: NotifyEvent) -> NotifyAnswer:
         return _send(store, event.published.report, "execution")
     error = event.failure
     failure = failure_of(error.error, error.cause) if error else failure_of("unknown")
-    return _send(store, _report_alone(store, run_id, event.execution, failure), "execution")
+    return _send(store, report_failure(store, run_id, event.execution, failure), "execution")
 
 
 @function(NotifyEvent)
@@ -35,14 +35,9 @@ def _notify_of_end(event: NotifyEvent) -> NotifyAnswer:
     if told is not None:
         return _send_claimed(store, told)
     failure = failure_of(event.failure.error if event.failure else "unknown")
-    return _send(store, _report_alone(store, run_id, event.execution, failure), "event")
-
-
-def _report_alone(store: Store, run_id: str, execution: str, failure: Failure) -> RunReport:
-    """Report and count a failure that publish has told nobody of."""
-    report = report_failure(store, run_id, execution, failure)
+    report = report_failure(store, run_id, event.execution, failure)
     put_metrics(report.workload or "unknown", {"RunsFailed": (1, Unit.Count)})
-    return report
+    return _send(store, report, "event")
 
 
 def handler(event: Json, context: Any) -> Json:

@@ -1,8 +1,8 @@
 """Logger and metrics, made once; and the frame that every function stands in.
 
 Metrics go out as lines of the log (embedded metric format), each figure twice: of the workload and stage, and of the
-stage alone, because an alarm can look at one metric only and must see every workload. An id as a dimension would cost
-money for every run.
+stage alone, because an alarm looks at one metric and must see every workload. An id as a dimension would cost money for
+every run.
 """
 
 from __future__ import annotations
@@ -58,12 +58,11 @@ def function(kind: type[Event]) -> Callable[[Callable[[Event], BaseModel]], Call
 
 def put_metrics(workload: str, figures: dict[str, tuple[float, MetricUnit]]) -> None:
     """Write the figures that are known, at once."""
-    stage = environment().stage
-    # Without a service: Powertools would add the function's name to the dimensions.
+    # Left alone, the library adds the service's name as a third dimension.
     metrics = Metrics(service="")
     metrics.add_dimension("workload", workload)
-    metrics.add_dimension("stage", stage)
-    metrics.add_dimensions(stage=stage)
+    metrics.add_dimension("stage", environment().stage)
+    metrics.add_dimensions(stage=environment().stage)
     for name, (value, unit) in figures.items():
         metrics.add_metric(name=name, unit=unit, value=value)
     metrics.flush_metrics()

@@ -55,9 +55,7 @@ def _report_failure(store: Store, run_id: str, event: PublishEvent) -> RunReport
     known = run_id != NO_RUN and store.head(RunLayout(run_id).shards) is not None
     money = _money(_cost(store, run_id) if known else None, event.submission)
     report = report_failure(store, run_id, event.execution, failure, money)
-    # A run that never came to its verification was not done in time either.
-    late = dict.fromkeys(("RunsWithinTarget", "CasesWithinTarget"), (0.0, Unit.Percent)) if known else {}
-    put_metrics(report.workload or "unknown", {**_ending_figures(report), **late})
+    put_metrics(report.workload or "unknown", _ending_figures(report))
     return report
 
 

@@ -14,7 +14,7 @@ from cdk.alarms import ALARMS, PERIOD, PERIODS
 from cdk.compute import LONGEST_UPDATE
 from cdk.documents import document_parts, idle_cost_table, settings_table, stale_documents
 from cdk.idle_cost import IdleCost
-from cdk.monitoring import KEPT, RECEIVED_AT_MOST
+from cdk.monitoring import KEPT
 from cdk.network import ENDPOINTS
 from cdk.settings import Settings
 from cdk.storage import ACCESS_LOG_DAYS
@@ -157,7 +157,6 @@ def test_the_picture_shows_who_reaches_what() -> None:
         ("teardown.md", f"empties it within {ACCESS_LOG_DAYS} days"),
         ("rollback.md", f"for up to {LONGEST_UPDATE.to_hours():g} hours"),
         ("alarms.md", f"for {NO_PROGRESS_SECONDS / 60:.0f} minutes no case was finished"),
-        ("alarms.md", f"received {RECEIVED_AT_MOST} times"),
         ("alarms.md", f"about {PERIODS * PERIOD.to_minutes():.0f} minutes after the last bad figure"),
         ("idle-cost.md", f"needs {['', 'one', 'two', 'three', 'four', 'five', 'six'][len(ENDPOINTS)]} interface"),
     ],
