@@ -15,7 +15,7 @@ from cdk.alarms import ALARMS
 from cdk.documents import SHOWN_VARIANTS, stale_documents
 from cdk.idle_cost import FREE_ALARMS, FREE_DASHBOARDS
 from cdk.settings import Settings
-from tests.cdk_policies import allows, filled, key_statements
+from tests.cdk_policies import allows, filled, key_statements, roles, statements
 from tests.cdk_templates import VARIANTS, only, resources, template
 from tests.emitted_metrics import QUIET, TROUBLES, names_in_the_code, written
 from tests.localcloud.alarms import evaluate_alarms, metrics_in_log, put_metrics
@@ -120,6 +120,16 @@ def test_the_key_serves_those_that_send_to_the_topic() -> None:
     for service in ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"):
         assert served[service] == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert allows(key_statements("hardened"), "kms:GenerateDataKey", "any")
+
+
+def test_messages_are_sent_with_the_stacks_key_where_the_bucket_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = {**VARIANTS["existing-bucket"], "casemill:kms": True}
+    monkeypatch.setattr("tests.cdk_templates.VARIANTS", {**VARIANTS, "both keys": both})
+    (key,) = resources("both keys", "AWS::KMS::Key")
+    for name in ("WorkflowNotifyFunctionRole", "WorkflowPublishFunctionRole"):
+        (role,) = [role for role in roles("both keys") if role.startswith(name)]
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            assert allows(statements("both keys", role), action, f"arn:{key}"), (name, action)
 
 
 def test_a_figure_is_written_of_the_workload_and_of_the_stage_and_of_nothing_else() -> None:
