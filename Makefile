@@ -5,18 +5,20 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+ARCHITECTURE ?= x86_64
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test chaos lint lock clean
+.PHONY: help setup demo test chaos lint lock build clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make setup  only make .venv with the casemill command"
-	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
+	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
+	@echo "make build  assemble the functions' package for deployment"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -60,6 +62,13 @@ lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
 	  --output-file batch_image/requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --extra functions --constraint requirements.txt --custom-compile-command "make lock" \
+	  pyproject.toml --output-file handlers/requirements.txt
+
+# The functions' package; ARCHITECTURE=arm64 for casemill:architecture arm64.
+build: $(VENV)/.everything
+	@$(BIN)/python -m cdk.assemble --architecture $(ARCHITECTURE)
 
 clean:
 	@rm -rf $(VENV) $(DEMO) build *.egg-info

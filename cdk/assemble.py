@@ -96,7 +96,8 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
 def _install(out: Path, architecture: str, python: str) -> None:
     command = [
         sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
-        "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture], "--target", str(out),
+        "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture],
+        "--target", str(out),
         "--requirement", str(ROOT / "handlers" / "requirements.txt"),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)

@@ -13,14 +13,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import BugError, TransientError
 
-ATTEMPTS = 6
-CONNECT_SECONDS, READ_SECONDS = 5, 20
+ATTEMPTS = 5
+CONNECT_SECONDS, READ_SECONDS = 5, 10
+"""At the worst a call takes 75 s and its pauses: the shortest function has 120 s."""
+
+PATIENCE = {"ec2": 2, "pricing": 2}
+"""Attempts where nothing stops for want of an answer: a price that cannot be had is unknown."""
 
 _THROTTLED = {
     "ThrottlingException",
     "Throttling",
     "TooManyRequestsException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ThrottledException",
+    "Throttled",
+    "OverLimit",
     "SlowDown",
     "ServiceUnavailable",
     "ServiceUnavailableException",
@@ -36,7 +45,7 @@ _THROTTLED = {
 def client(service: str, region: str | None = None) -> Any:
     """A client; ``region`` where the service has its API in one region only."""
     patience = Config(
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": PATIENCE.get(service, ATTEMPTS)},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
     )
@@ -60,7 +69,7 @@ def asking(what: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED or status >= 500:
+        if code in _THROTTLED or status == 429 or status >= 500:
             raise TransientError("aws_busy", f"{what}: {code or status}", fix="It is tried again.") from error
         raise BugError(
             "aws_refused", f"{what}: {code or status}", fix="Look at the function's permissions, and report it."
