@@ -18,8 +18,9 @@ from handlers.spending import Seen, spent_so_far
 MOST_UNSEEN = 10
 """Looks without a job of that name before it is taken for never submitted: the next inspection decides."""
 
-_readers: dict[tuple[str, str | None], ProgressReader] = {}
-"""A warm function reads what cannot change any more only once; by the run and the tag of its plan."""
+_readers: dict[tuple[str, str, str | None], ProgressReader] = {}
+"""A warm function reads what cannot change any more only once. By the run and the tag of its pins, which name the
+execution that planned it: a run that was removed and planned afresh is another."""
 
 
 @function(GuardEvent)
@@ -57,8 +58,8 @@ def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
 
 
 def _reader(store: Store, run_id: str) -> ProgressReader:
-    info = store.head(RunLayout(run_id).request)
-    key = (run_id, info.e_tag if info else None)
+    info = store.head(RunLayout(run_id).pins)
+    key = (store.uri, run_id, info.e_tag if info else None)
     if key not in _readers:
         _readers.clear()
         _readers[key] = ProgressReader(store, run_id, read_shards(store, run_id))

@@ -9,9 +9,17 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 
 from core.errors import BugError, TransientError
+from handlers.environment import environment
 
 ATTEMPTS = 5
 CONNECT_SECONDS, READ_SECONDS = 5, 10
@@ -49,7 +57,7 @@ def client(service: str, region: str | None = None) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
     )
-    made: Any = boto3.client(service, region_name=region, config=patience)  # type: ignore[call-overload]
+    made: Any = boto3.client(service, region_name=region or environment().region, config=patience)  # type: ignore[call-overload]
     return made
 
 
@@ -74,5 +82,7 @@ def asking(what: str) -> Iterator[None]:
         raise BugError(
             "aws_refused", f"{what}: {code or status}", fix="Look at the function's permissions, and report it."
         ) from error
-    except BotoCoreError as error:
+    except (ConnectionError, HTTPClientError, NoCredentialsError, CredentialRetrievalError) as error:
         raise TransientError("aws_busy", f"{what}: {type(error).__name__}", fix="It is tried again.") from error
+    except BotoCoreError as error:
+        raise BugError("aws_refused", f"{what}: {type(error).__name__}", fix="Report it.") from error
