@@ -71,7 +71,8 @@ def _parsed(kind: type[Event], event: Json) -> Event:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise BadRequestError("bad_event", f"{place}: {first['msg']}", where="the function's event") from None
+        # The submission is checked where it is read; everything else is between the state machine and us.
+        raise BugError("bad_event", f"{place}: {first['msg']}", where="the function's event") from None
 
 
 def _told(error: Exception) -> CasemillError:

@@ -66,7 +66,7 @@ def spent_so_far(seen: Seen, budget_usd: float) -> Spending:
         spent_usd=spent,
         projected_usd=None if spent is None else projection.projected_usd,
         lowest_usd=None if spent is None else projection.lowest_usd,
-        next_usd=_next(spent, priced, report.running),
+        next_usd=cost_until_next_look(spent, priced, report.running),
         unknown_seconds=unknown,
     )
 
@@ -86,7 +86,7 @@ def final_cost(store: Store, request: RunRequest, seen: Seen, by_case: Sequence[
     return report
 
 
-def _next(spent: Decimal | None, priced_seconds: float, running: int) -> Decimal | None:
+def cost_until_next_look(spent: Decimal | None, priced_seconds: float, running: int) -> Decimal | None:
     """What those that work now cost until the next look, at the mean price of all so far."""
     if spent is None or priced_seconds <= 0:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from core.cost.prices import PriceBook
 from core.errors import BugError, TransientError
 from core.store import open_store
 from handlers.guard import MOST_UNSEEN
+from handlers.spending import cost_until_next_look
 from tests.functions_bench import QUEUES, FunctionsBench, figures, stub, toy_prices
 from tests.s3_server import S3Server, s3_server
 
@@ -131,6 +133,13 @@ def test_over_the_budget_the_job_is_ended_and_a_higher_one_lets_it_go_on(
     listed(batch, bench, PARENT)
     described(batch, array(RUNNING=2, SUCCEEDED=2))
     assert look(bench, budget_usd=100 * answer["spent_usd"])["action"] == "wait"
+
+
+def test_what_the_machines_cost_until_the_next_look_counts(bench: FunctionsBench) -> None:
+    """Ten dollars in 100 s at two machines that work: twelve more in the minute until the guard looks again."""
+    assert cost_until_next_look(Decimal(10), 100.0, 2) == Decimal(12)
+    assert cost_until_next_look(None, 100.0, 2) is None
+    assert cost_until_next_look(Decimal(0), 0.0, 2) is None
 
 
 def test_without_prices_the_budget_is_not_watched_and_that_is_said(

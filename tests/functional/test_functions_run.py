@@ -177,7 +177,7 @@ def test_after_a_blocked_round_and_for_the_last_one_capacity_is_on_demand(bench:
 def test_an_event_of_another_kind_is_refused_by_its_field(
     bench: FunctionsBench, function: str, event: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(BadRequestError, match=f"{re.escape(field)}.*bad_event") as raised:
+    with pytest.raises(BugError, match=f"{re.escape(field)}.*bad_event") as raised:
         bench.send(function, event)
     assert "value" not in str(raised.value)
 
