@@ -5,21 +5,21 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+ARCHITECTURE ?= x86_64
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-ARCHITECTURE ?= x86_64
 
-.PHONY: help setup demo build picture test chaos lint lock clean
+.PHONY: help setup demo test chaos lint lock build picture clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
-	@echo "make build  assemble the functions for AWS (docs/aws/deploy.md); ARCHITECTURE=arm64 for Graviton"
-	@echo "make picture  make the tables and pictures in docs/aws anew"
 	@echo "make setup  only make .venv with the casemill command"
-	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
+	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
+	@echo "make build  assemble the functions' package for deployment"
+	@echo "make picture  make the tables and pictures of docs/aws anew"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -43,22 +43,12 @@ demo: setup
 	@$(BIN)/casemill run --source $(DEMO)/cohort/vital_files --clinical $(DEMO)/cohort/clinical_data.csv \
 	  --cases 1-24 --out $(DEMO)/out
 
-build: $(VENV)/.everything
-	@$(BIN)/python -m cdk.assemble --architecture $(ARCHITECTURE)
-
-picture: $(VENV)/.everything
-	@$(BIN)/python -m tests.cdk_templates build/templates
-	@$(BIN)/python -m cdk.documents build/templates
-
 lint: $(VENV)/.everything
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint batch_image/Dockerfile
-	@$(BIN)/python -m tests.cdk_templates build/templates
-	@$(BIN)/cfn-lint build/templates/*.template.json
-	@$(BIN)/python -m cdk.documents --check build/templates
 
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile
@@ -73,6 +63,18 @@ lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
 	  --output-file batch_image/requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --extra functions --constraint requirements.txt --custom-compile-command "make lock" \
+	  pyproject.toml --output-file handlers/requirements.txt
+
+# The functions' package; ARCHITECTURE=arm64 for casemill:architecture arm64.
+build: $(VENV)/.everything
+	@$(BIN)/python -m cdk.assemble --architecture $(ARCHITECTURE)
+
+# What docs/aws takes from settings and templates; make lint says when it is old.
+picture: $(VENV)/.everything
+	@$(BIN)/python -m tests.cdk_templates build/templates
+	@$(BIN)/python -m cdk.documents build/templates
 
 clean:
 	@rm -rf $(VENV) $(DEMO) build *.egg-info

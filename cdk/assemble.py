@@ -44,6 +44,7 @@ UNUSED = (
     "pyarrow/*orc*",
     "pyarrow/*gandiva*",
     "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*",
     "duckdb/experimental",
     "adbc_driver_duckdb",
     # Of the command line only.
@@ -97,7 +98,8 @@ def _install(out: Path, architecture: str, python: str) -> None:
     command = [
         sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
         "--require-hashes", "--python-version", python, "--python-platform", PLATFORMS[architecture],
-        "--target", str(out), "--requirement", str(ROOT / "handlers" / "requirements.txt"),
+        "--target", str(out),
+        "--requirement", str(ROOT / "handlers" / "requirements.txt"),
     ]  # fmt: skip
     done = subprocess.run(command, check=False)
     if done.returncode:

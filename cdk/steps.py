@@ -33,6 +33,8 @@ PACKAGE = "workflow"
 LONGEST_SECONDS = 900
 """The most that Lambda gives a call (Lambda quotas)."""
 
+LONGEST_PATIENCE_SECONDS = 180
+
 _READS = ("runs/*",)
 _READS_DATA = ("runs/*", "datasets/*")
 
@@ -93,7 +95,12 @@ def _spec(
         handler=f"handlers.{name}.handler",
         memory_mib=memory_mib,
         timeout_seconds=timeout_seconds,
-        environment={**props.environment, "POWERTOOLS_SERVICE_NAME": f"casemill-{name}"},
+        environment={
+            **props.environment,
+            "POWERTOOLS_SERVICE_NAME": f"casemill-{name}",
+            # Faults of the storage are told before the call's time is up.
+            "CASEMILL_STORAGE_RETRY_SECONDS": str(min(LONGEST_PATIENCE_SECONDS, timeout_seconds // 4)),
+        },
         statements=[*statements, *changes],
         wildcards=_wildcards(props, name),
         on_failure=props.monitoring.dead_letter_queue if name == "notify" else None,

@@ -10,7 +10,7 @@ RAISED = re.compile(r"\b(?:\w+(?<!InterruptedRun)Error|_bad|say_error)\(\s*\"([a
 
 
 def codes() -> set[str]:
-    sources = [path for folder in ("core", "batch_image") for path in sorted((ROOT / folder).rglob("*.py"))]
+    sources = [path for folder in ("core", "batch_image", "handlers") for path in sorted((ROOT / folder).rglob("*.py"))]
     return {code for path in sources for code in RAISED.findall(path.read_text(encoding="utf-8"))}
 
 
