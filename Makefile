@@ -5,11 +5,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+ARCHITECTURE ?= x86_64
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test chaos bench lint lock clean
+.PHONY: help setup demo test chaos bench lint lock build picture clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
@@ -17,7 +18,9 @@ help:
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make bench  measure speed and memory beside the usual tools and the bare limits (about ten minutes)"
 	@echo "make setup  only make .venv with the casemill command"
-	@echo "make lock   pin the dependencies anew (requirements.txt, and the image's)"
+	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
+	@echo "make build  assemble the functions' package for deployment"
+	@echo "make picture  make the tables and pictures of docs/aws anew"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -47,8 +50,6 @@ lint: $(VENV)/.everything
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint batch_image/Dockerfile
-	@$(BIN)/python -m tests.cdk_templates build/templates
-	@$(BIN)/cfn-lint build/templates/*.template.json
 
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile
@@ -70,6 +71,18 @@ lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --custom-compile-command "make lock" batch_image/build_requirements.in \
 	  --output-file batch_image/build_requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --extra functions --constraint requirements.txt --custom-compile-command "make lock" \
+	  pyproject.toml --output-file handlers/requirements.txt
+
+# The functions' package; ARCHITECTURE=arm64 for casemill:architecture arm64.
+build: $(VENV)/.everything
+	@$(BIN)/python -m cdk.assemble --architecture $(ARCHITECTURE)
+
+# What docs/aws takes from settings and templates; make lint says when it is old.
+picture: $(VENV)/.everything
+	@$(BIN)/python -m tests.cdk_templates build/templates
+	@$(BIN)/python -m cdk.documents build/templates
 
 clean:
 	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so

@@ -44,6 +44,7 @@ UNUSED = (
     "pyarrow/*orc*",
     "pyarrow/*gandiva*",
     "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*",
     "duckdb/experimental",
     "adbc_driver_duckdb",
     # Of the command line only.

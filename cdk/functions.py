@@ -157,6 +157,9 @@ def common_environment(
         "CASEMILL_SOURCE_BUCKETS": ",".join(settings.source_buckets),
         "CASEMILL_BUDGET_USD": f"{settings.budget_usd_per_run:g}",
         "CASEMILL_VCPUS": str(settings.job_vcpus),
+        "CASEMILL_SCRATCH_GIB": str(settings.scratch_gb),
+        "CASEMILL_GUARD_SECONDS": str(settings.guard_seconds),
+        "CASEMILL_TARGET_HOURS": f"{settings.target_hours:g}",
         "POWERTOOLS_SERVICE_NAME": "casemill",
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
     }

@@ -98,6 +98,7 @@ class Settings(BaseModel):
     # Running and watching
     guard_seconds: int = Field(60, ge=1, le=3600, description="seconds from 1 to 3600 between two looks at a round")
     retry_seconds: int = Field(2, ge=1, le=300, description="seconds from 1 to 300 before a step's first retry")
+    target_hours: float = Field(24.0, gt=0, le=336, description="hours above 0, up to 336, that a run should take")
     mail_addresses: tuple[MailAddress, ...] = Field((), description="mail addresses")
     budget_usd_per_month: float = Field(200.0, gt=0, le=1e7, description="dollars above 0")
     budget_usd_per_run: float = Field(20.0, gt=0, le=1e6, description="dollars above 0")

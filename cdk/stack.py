@@ -7,7 +7,9 @@ from pathlib import Path
 from aws_cdk import Environment, Stack, Tags
 from constructs import Construct
 
+from cdk.alarms import Alarms
 from cdk.compute import Compute
+from cdk.dashboard import Dashboard, dashboard_url
 from cdk.functions import BUILT_FUNCTIONS, common_environment
 from cdk.keys import StackKey
 from cdk.monitoring import STAGE_TAG, Monitoring
@@ -37,6 +39,8 @@ class CasemillStack(Stack):
         self.monitoring = Monitoring(self, "Monitoring", settings=settings, queues=queues, key=self.key)
         self.workflow_props = self._workflow_props(settings, built_functions)
         self.workflow = Workflow(self, "Workflow", props=self.workflow_props)
+        self.alarms = self._alarms(settings)
+        self.dashboard = self._dashboard(settings)
         write_outputs(self, self._outputs(settings))
         for name, value in {"casemill": "true", STAGE_TAG: settings.stage, **settings.tags}.items():
             Tags.of(self).add(name, value)
@@ -62,6 +66,31 @@ class CasemillStack(Stack):
             built_functions=built_functions,
         )
 
+    def _alarms(self, settings: Settings) -> Alarms:
+        return Alarms(
+            self,
+            "Alarms",
+            stage=settings.stage,
+            topic=self.monitoring.topic,
+            notify=self.workflow.functions["notify"].function,
+            dead_letters=self.monitoring.dead_letter_queue,
+            dashboard_url=dashboard_url(settings.stage),
+        )
+
+    def _dashboard(self, settings: Settings) -> Dashboard:
+        queues = {"quarantine": self.monitoring.quarantine_queue, "dead letters": self.monitoring.dead_letter_queue}
+        return Dashboard(
+            self,
+            # The output has the name Dashboard.
+            "Overview",
+            settings=settings,
+            alarms=tuple(self.alarms.alarms.values()),
+            state_machine=self.workflow.state_machine,
+            functions={name: part.function for name, part in self.workflow.functions.items()},
+            publish_log=self.workflow.functions["publish"].log_group,
+            queues=queues,
+        )
+
     def _outputs(self, settings: Settings) -> dict[str, str]:
         return {
             "Bucket": self.storage.bucket.bucket_name,
@@ -75,4 +104,5 @@ class CasemillStack(Stack):
             "QuarantineQueue": self.monitoring.quarantine_queue.queue_url,
             "Stage": settings.stage,
             "Budget": f"{settings.budget_usd_per_run:g}",
+            "Dashboard": dashboard_url(settings.stage),
         }

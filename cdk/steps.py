@@ -33,6 +33,8 @@ PACKAGE = "workflow"
 LONGEST_SECONDS = 900
 """The most that Lambda gives a call (Lambda quotas)."""
 
+LONGEST_PATIENCE_SECONDS = 180
+
 _READS = ("runs/*",)
 _READS_DATA = ("runs/*", "datasets/*")
 
@@ -74,7 +76,7 @@ def specs(props: WorkflowProps) -> dict[str, FunctionSpec]:
             "publish",
             3072,
             LONGEST_SECONDS,
-            [*_reading(props, _READS_DATA), *_prices(), _setting_aside(props)],
+            [*_reading(props, _READS_DATA), *_prices(), *_setting_aside(props)],
         ),
         "notify": _spec(props, "notify", 1024, 300, [*_reading(props, _READS_DATA), *_telling(props)]),
     }
@@ -93,7 +95,12 @@ def _spec(
         handler=f"handlers.{name}.handler",
         memory_mib=memory_mib,
         timeout_seconds=timeout_seconds,
-        environment={**props.environment, "POWERTOOLS_SERVICE_NAME": f"casemill-{name}"},
+        environment={
+            **props.environment,
+            "POWERTOOLS_SERVICE_NAME": f"casemill-{name}",
+            # Faults of the storage are told before the call's time is up.
+            "CASEMILL_STORAGE_RETRY_SECONDS": str(min(LONGEST_PATIENCE_SECONDS, timeout_seconds // 4)),
+        },
         statements=[*statements, *changes],
         wildcards=_wildcards(props, name),
         on_failure=props.monitoring.dead_letter_queue if name == "notify" else None,
@@ -128,16 +135,21 @@ def _prices() -> list[iam.PolicyStatement]:
 
 def _telling(props: WorkflowProps) -> list[iam.PolicyStatement]:
     monitoring = props.monitoring
-    statements = [iam.PolicyStatement(sid="Tell", actions=["sns:Publish"], resources=[monitoring.topic.topic_arn])]
-    if props.key is not None and props.storage.key is None:
-        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
-        statements.append(iam.PolicyStatement(sid="UseTopicKey", actions=actions, resources=[props.key.key_arn]))
-    return statements
+    tell = iam.PolicyStatement(sid="Tell", actions=["sns:Publish"], resources=[monitoring.topic.topic_arn])
+    return [tell, *_sending(props)]
 
 
-def _setting_aside(props: WorkflowProps) -> iam.PolicyStatement:
+def _setting_aside(props: WorkflowProps) -> list[iam.PolicyStatement]:
     queue = props.monitoring.quarantine_queue.queue_arn
-    return iam.PolicyStatement(sid="SetAside", actions=["sqs:SendMessage"], resources=[queue])
+    return [iam.PolicyStatement(sid="SetAside", actions=["sqs:SendMessage"], resources=[queue]), *_sending(props)]
+
+
+def _sending(props: WorkflowProps) -> list[iam.PolicyStatement]:
+    """The stack's own key, which topic and queues have, where the bucket's is another."""
+    if props.key is None or props.storage.key is props.key:
+        return []
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+    return [iam.PolicyStatement(sid="UseStackKey", actions=actions, resources=[props.key.key_arn])]
 
 
 def any_job() -> str:

@@ -65,7 +65,7 @@ BATCH_RULE = "StepFunctionsGetEventsForBatchJobsRule"
 """The rule by which Step Functions hears of jobs (Step Functions guide, connect-batch)."""
 
 RUN_ID, BUDGET = "$.run.run_id", "$.run.budget_usd"
-ERROR, CAUGHT = "$.error", "$.caught"
+ERROR, CAUGHT, UNASKED = "$.error", "$.caught", "$.unasked"
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,17 @@ class Workflow(Construct):
 
     def _work(self, kind: str, inspect: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """One round: the job, and beside it the guard, which ends when the job has ended."""
-        work = sfn.Parallel(self, f"Work{kind}", result_path="$.work")
+        selector = {"guard.$": "States.ArrayGetItem($, 1)"}
+        work = sfn.Parallel(self, f"Work{kind}", result_selector=selector, result_path="$.work")
         work.branch(self._job(kind)).branch(self._guard(kind))
         # A branch fails for good reasons only: what passes was tried again inside.
         work.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
-        spent = {"Error": "OverBudget", "Cause.$": "States.JsonToString($.work[1])"}
+        spent = {"Error": "OverBudget", "Cause.$": "States.JsonToString($.work.guard)"}
         over = self._pass(f"OverBudget{kind}", spent, result_path=ERROR).next(failed)
-        state = {"run.$": "$.run", "tries.$": "$.inspect.tries", "blocked.$": "$.work[1].blocked"}
+        state = {"run.$": "$.run", "tries.$": "$.inspect.tries", "blocked.$": "$.work.guard.blocked"}
         again = self._pass(f"NextRound{kind}", state).next(inspect)
         watched = sfn.Choice(self, f"Watched{kind}")
-        watched.when(sfn.Condition.string_equals("$.work[1].action", "over_budget"), over).otherwise(again)
+        watched.when(sfn.Condition.string_equals("$.work.guard.action", "over_budget"), over).otherwise(again)
         return work.next(watched)
 
     def _job(self, kind: str) -> sfn.IChainable:
@@ -269,14 +270,15 @@ class Workflow(Construct):
     def _task(
         self, name: str, function: str, payload: Mapping[str, Any], *, caught: _Caught, result_path: str | None = None
     ) -> sfn.CustomState:
-        """A call of a function; without ``result_path`` its answer is dropped."""
+        """A call of a function; without ``result_path`` nobody asks for its answer, and the state goes on beside it."""
         return self._custom(
             name,
             {
                 "Type": "Task",
                 "Resource": self.functions[function].version.function_arn,
                 "Parameters": dict(payload),
-                "ResultPath": result_path,
+                # Null, which drops an answer, is lost on the way through the CDK; the answer would become the state.
+                "ResultPath": result_path or UNASKED,
             },
             TRANSIENT,
             (caught,),
@@ -359,7 +361,7 @@ class Workflow(Construct):
             {
                 **{f"{function.function.function_arn}:*": versions for function in self.functions.values()},
                 f"{definitions}:*": "a run keeps the revision that it began with",
-                any_job(): "Batch makes up the ids of jobs",
+                any_job(): "Batch makes up the ids of jobs when they are submitted",
                 "*": "; ".join(WITHOUT_RESOURCE[action] for action in ON_EVERYTHING),
             },
         )

@@ -175,7 +175,8 @@ class Store:
         Only for taking back a word that has proved untrue, such as ``_SUCCESS``: what a run has committed stays.
         """
         try:
-            self._call(key, lambda objects: obstore.delete(objects, key))
+            # Writing: a refusal is not tried again without credentials.
+            self._call(key, lambda objects: obstore.delete(objects, key), body_bytes=0)
         except FileNotFoundError:
             return
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from core.errors import BadRequestError
+from core.errors import BugError
 
 
 def _split(text: object) -> object:
@@ -30,6 +30,7 @@ class Environment(BaseModel):
     quarantine_queue: str = Field(alias="CASEMILL_QUARANTINE_QUEUE", min_length=1)
     source_buckets: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="CASEMILL_SOURCE_BUCKETS")
     scratch_gib: int | None = Field(None, alias="CASEMILL_SCRATCH_GIB", ge=1)
+    guard_seconds: float = Field(60.0, alias="CASEMILL_GUARD_SECONDS", gt=0)
     target_hours: float = Field(24.0, alias="CASEMILL_TARGET_HOURS", gt=0)
     region: str = Field(alias="AWS_REGION", min_length=1)
 
@@ -44,13 +45,13 @@ def environment() -> Environment:
 
     Raises
     ------
-    BadRequestError
+    BugError
         ``bad_environment``: variables are missing or malformed.
     """
     try:
         return Environment.model_validate(os.environ)
     except ValidationError as error:
         names = ", ".join(dict.fromkeys(str(problem["loc"][0]) for problem in error.errors()))
-        raise BadRequestError(
+        raise BugError(
             "bad_environment", f"{names}: missing or malformed", where="the function", fix="Deploy the stack again."
         ) from error

@@ -86,7 +86,7 @@ class GuardEvent(_Event):
 class GuardAnswer(BaseModel):
     """Whether to look again."""
 
-    action: Literal["wait", "done", "over_budget"]
+    action: Literal["wait", "done", "move_on", "over_budget"]
     why: str
     blocked: bool
     spent_usd: float | None
@@ -131,6 +131,27 @@ class NotifyEvent(_Event):
     submission: Any
     published: PublishAnswer | None = None
     failure: Failure | None = None
+
+
+class EndDetail(_Event):
+    """Of an execution's end; ``input`` is text, null where it was too long for an event."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    status: str
+    input: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class EndEvent(_Event):
+    """EventBridge's "Step Functions Execution Status Change"."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["Step Functions Execution Status Change"] = Field(alias="detail-type")
+    detail: EndDetail
 
 
 class NotifyAnswer(BaseModel):

@@ -1,11 +1,10 @@
-"""Guard: look at a round while it works; end it before it overspends the budget."""
+"""Guard: look at a round while it works; end it before it overspends the budget, or where it finds no machine."""
 
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 
-from core.run.guard import GuardDecision, GuardView, Spending, look
+from core.run.guard import GuardDecision, GuardView, look
 from core.run.layout import RunLayout
 from core.run.plan_store import read_request
 from core.run.progress import ProgressReader, progress_text, read_shards
@@ -13,69 +12,75 @@ from core.store import Store, open_store
 from handlers.aws.jobs import RoundJob, end_job, find_job
 from handlers.environment import environment
 from handlers.events import GuardAnswer, GuardEvent
-from handlers.observability import Unit, function, logger, put_metrics
-from handlers.spending import Spent, spent_so_far
+from handlers.observability import Figures, Unit, function, logger, put_metrics
+from handlers.spending import Seen, spent_so_far
 
 MOST_UNSEEN = 10
 """Looks without a job of that name before it is taken for never submitted: the next inspection decides."""
 
+_readers: dict[tuple[str, str, str | None], ProgressReader] = {}
+"""A warm function reads what cannot change any more only once. By the run and the tag of its pins, which name the
+execution that planned it: a run that was removed and planned afresh is another."""
+
 
 @function(GuardEvent)
 def handler(event: GuardEvent) -> GuardAnswer:
-    """Wait, be done, or stop the round."""
+    """Wait, be done, move on, or stop the round."""
     store = open_store(environment().output)
     job = find_job(event.queue, event.job_name)
     if job is None:
-        done = event.unseen + 1 >= MOST_UNSEEN
+        unseen = event.unseen + 1
         return GuardAnswer(
-            action="done" if done else "wait", why="there is no such job", blocked=False, spent_usd=None,
-            projected_usd=None, unseen=event.unseen + 1,
+            action="done" if unseen >= MOST_UNSEEN else "wait", why="there is no such job", blocked=False,
+            spent_usd=None, projected_usd=None, unseen=unseen,
         )  # fmt: skip
-    decision, spent = _look(store, event, job)
-    if decision.action == "over_budget":
+    decision = _look(store, event, job)
+    if decision.action in ("over_budget", "move_on"):
         end_job(job, f"Casemill: {decision.why}")
-    _tell(store, event, decision)
-    logger.info("looked", extra={"run": event.run_id, **decision.for_state(), "prices": len(spent.report.prices)})
+    put_metrics(read_request(store, event.run_id).workload, _figures(decision))
+    logger.info("looked", extra={"run": event.run_id, "round": event.round, **decision.for_state()})
     return GuardAnswer(**decision.for_state(), unseen=0)
 
 
-def _look(store: Store, event: GuardEvent, job: RoundJob) -> tuple[GuardDecision, Spent]:
-    reader = ProgressReader(store, event.run_id, read_shards(store, event.run_id))
-    now = time.time()
-    progress = reader.read(now)
-    spent = spent_so_far(event.run_id, progress, reader.attempts, reader.heartbeats, now)
-    store.put(RunLayout(event.run_id).progress_text, progress_text(progress).encode())
-    known = spent.report.compute_usd is not None
-    view = GuardView(
-        progress=progress,
-        attempts=reader.attempts,
-        job=job.state,
-        spending=Spending(
-            budget_usd=Decimal(str(event.budget_usd)),
-            spent_usd=spent.projection.spent_usd if known else None,
-            projected_usd=spent.projection.projected_usd,
-            lowest_usd=spent.projection.lowest_usd,
-        ),
-        submitted=job.submitted,
-        now=now,
+def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
+    seen = Seen.by(_reader(store, event.run_id), time.time())
+    store.put(RunLayout(event.run_id).progress_text, progress_text(seen.progress).encode())
+    return look(
+        GuardView(
+            progress=seen.progress,
+            attempts=seen.attempts,
+            job=job.state,
+            spending=spent_so_far(seen, event.budget_usd),
+            submitted=job.submitted,
+            now=seen.now,
+        )
     )
-    return look(view), spent
 
 
-def _tell(store: Store, event: GuardEvent, decision: GuardDecision) -> None:
-    facts = decision.facts
-    figures = {
+def _reader(store: Store, run_id: str) -> ProgressReader:
+    info = store.head(RunLayout(run_id).pins)
+    key = (store.uri, run_id, info.e_tag if info else None)
+    if key not in _readers:
+        _readers.clear()
+        _readers[key] = ProgressReader(store, run_id, read_shards(store, run_id))
+    return _readers[key]
+
+
+def _figures(decision: GuardDecision) -> Figures:
+    facts, spending = decision.facts, decision.facts.spending
+    figures: Figures = {
         "CasesFinished": (float(facts.cases_finished), Unit.Count),
         "CasesPlanned": (float(facts.cases_planned), Unit.Count),
         "ReclaimsLastHour": (float(facts.reclaims_last_hour), Unit.Count),
         "NoProgress": (float(facts.no_progress), Unit.Count),
         "QueueBlocked": (float(facts.blocked), Unit.Count),
         "OverBudget": (float(decision.action == "over_budget"), Unit.Count),
+        "BudgetUnwatched": (float(spending.unwatched), Unit.Count),
     }
     if facts.rate is not None:
         figures["CasesPerSecond"] = (facts.rate, Unit.CountPerSecond)
-    if facts.spending.spent_usd is not None:
-        figures["SpentUsd"] = (float(facts.spending.spent_usd), Unit.NoUnit)
-    if facts.spending.projected_usd is not None:
-        figures["ProjectedUsd"] = (float(facts.spending.projected_usd), Unit.NoUnit)
-    put_metrics(read_request(store, event.run_id).workload, figures)
+    if spending.spent_usd is not None:
+        figures["SpentUsd"] = (float(spending.spent_usd), Unit.NoUnit)
+    if spending.projected_usd is not None:
+        figures["ProjectedUsd"] = (float(spending.projected_usd), Unit.NoUnit)
+    return figures

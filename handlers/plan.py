@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from core.code_version import code_version
 from core.cost.array_width import array_width
+from core.errors import BadRequestError
 from core.run.pins import CloudPins, pin
-from core.run.submission import check_locations, read_submission
-from core.run.take_up import plan_submission
-from core.store import open_store
+from core.run.submission import Submission, check_locations, read_submission
+from core.run.take_up import StoredRun, plan_submission
+from core.store import Store, open_store
 from core.workloads.registry import build_workload
-from handlers.environment import environment
+from handlers.environment import Environment, environment
 from handlers.events import PlanAnswer, PlanEvent, RunState
 from handlers.observability import Unit, function, logger, put_metrics
 
@@ -25,12 +26,10 @@ def handler(event: PlanEvent) -> PlanAnswer:
     """
     settings = environment()
     submission = read_submission(event.submission)
-    logger.append_keys(run=submission.run_id)
     if submission.asked is not None:
         check_locations(submission.asked)
     store = open_store(settings.output)
-    digest = settings.image.rpartition("@")[2] if "@" in settings.image else None
-    stored = plan_submission(store, submission, build_workload, digest, array_width)
+    stored = _plan(store, submission, settings)
     pins = pin(
         store,
         CloudPins(
@@ -43,7 +42,8 @@ def handler(event: PlanEvent) -> PlanAnswer:
         ),
     )
     cases = sum(shard.cases for shard in stored.shards.shards)
-    logger.info("planned", extra={"cases": cases, "shards": len(stored.shards.shards), "published": stored.published})
+    facts = {"cases": cases, "shards": len(stored.shards.shards), "published": stored.published}
+    logger.info("planned", extra={"run": submission.run_id, **facts})
     put_metrics(stored.request.workload, {"RunsStarted": (1, Unit.Count)})
     return PlanAnswer(
         run=RunState(
@@ -53,3 +53,19 @@ def handler(event: PlanEvent) -> PlanAnswer:
             budget_usd=submission.budget_usd,
         )
     )
+
+
+def _plan(store: Store, submission: Submission, settings: Environment) -> StoredRun:
+    digest = settings.image.rpartition("@")[2] if "@" in settings.image else None
+    try:
+        return plan_submission(store, submission, build_workload, digest, array_width)
+    except BadRequestError as error:
+        if error.code not in ("storage_denied", "no_credentials") or error.where.startswith(settings.output):
+            raise
+        granted = ", ".join(settings.source_buckets) or "none"
+        raise BadRequestError(
+            error.code,
+            f"the functions may not read it; of other buckets they may read: {granted}",
+            where=error.where,
+            fix="Add it to casemill:source_buckets and deploy the stack.",
+        ) from error

@@ -6,13 +6,15 @@ import time
 
 from core.cost.account import case_times
 from core.cost.report import CostReport
+from core.errors import BadRequestError, IntegrityError
 from core.run.assemble import read_commits
-from core.run.failure import NO_RUN, failure_of, report_failure, run_id_of
-from core.run.layout import RunLayout
+from core.run.failure import NO_RUN, Failure, failure_of, report_failure, run_id_of
+from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Manifest, RunRequest
-from core.run.plan_store import read_plan
+from core.run.plan import Plan
+from core.run.plan_store import read_plan, read_request
 from core.run.progress import ProgressReader, read_shards
-from core.run.publish import Publication, publish
+from core.run.publish import Publication, publish, read_success
 from core.run.quarantine import quarantine_messages
 from core.run.report import Money, RunReport, report_publication
 from core.run.submission import DEFAULT_BUDGET_USD
@@ -21,8 +23,8 @@ from core.workloads.registry import build_workload
 from handlers.aws.messages import set_aside
 from handlers.environment import environment
 from handlers.events import Json, PublishAnswer, PublishEvent
-from handlers.observability import Unit, function, logger, put_metrics
-from handlers.spending import final_cost
+from handlers.observability import Figures, Unit, function, logger, put_metrics
+from handlers.spending import Seen, final_cost
 
 SECONDS_AN_HOUR = 3600.0
 
@@ -41,30 +43,40 @@ def _publish(store: Store, run_id: str, event: PublishEvent) -> RunReport:
     plan = read_plan(store, run_id)
     request = plan.request
     workload = build_workload(request.workload, request.configuration)
+    earlier = read_success(store, DataSetLayout.named(request.data_set))
     publication = publish(store, plan, workload, trust="findings only")
-    cost = _cost(store, run_id)
+    seen = Seen.by(ProgressReader(store, run_id, plan.shards), time.time())
+    cost = _cost_of_cases(store, plan, seen)
     _set_aside(store, request, publication.manifest)
     report = report_publication(store, run_id, event.execution, publication, _money(cost, event.submission))
-    _tell(store, request, publication, report, cost)
+    again = earlier is not None and earlier.run_id == run_id
+    put_metrics(request.workload, _figures(publication, report, cost, hours_taken(seen, again)))
     return report
 
 
 def _report_failure(store: Store, run_id: str, event: PublishEvent) -> RunReport:
     assert event.failure is not None
     failure = failure_of(event.failure.error, event.failure.cause)
-    known = run_id != NO_RUN and store.head(RunLayout(run_id).shards) is not None
-    money = _money(_cost(store, run_id) if known else None, event.submission)
+    money = _money(_cost_if_known(store, run_id), event.submission)
     report = report_failure(store, run_id, event.execution, failure, money)
-    put_metrics(report.workload or "unknown", _ending_figures(report))
+    put_metrics(report.workload or "unknown", {**_ending_figures(report), **_missed_target(failure)})
     return report
 
 
-def _cost(store: Store, run_id: str) -> CostReport:
-    reader = ProgressReader(store, run_id, read_shards(store, run_id))
-    now = time.time()
-    progress = reader.read(now)
-    by_case = case_times(read_commits(store, read_plan(store, run_id))) if progress.worked else []
-    return final_cost(store, run_id, progress, reader.attempts, reader.heartbeats, now, by_case)
+def _cost_of_cases(store: Store, plan: Plan, seen: Seen) -> CostReport:
+    return final_cost(store, plan.request, seen, case_times(read_commits(store, plan)))
+
+
+def _cost_if_known(store: Store, run_id: str) -> CostReport | None:
+    """What was spent; None where the run was never planned or its documents are damaged, which the report tells."""
+    if run_id == NO_RUN:
+        return None
+    try:
+        request, shards = read_request(store, run_id), read_shards(store, run_id)
+        return final_cost(store, request, Seen.by(ProgressReader(store, run_id, shards), time.time()))
+    except (BadRequestError, IntegrityError) as error:
+        logger.warning("no cost", extra={"run": run_id, "code": error.code})
+        return None
 
 
 def _money(cost: CostReport | None, submission: object) -> Money:
@@ -73,9 +85,10 @@ def _money(cost: CostReport | None, submission: object) -> Money:
     lost = cost.by_end.get("reclaimed") if cost else None
     return Money.model_validate(
         {
-            "spent_usd": cost.total_usd if cost else None,
+            "spent_usd": cost.total_usd if cost and cost.compute_usd is not None else None,
             "lost_usd": lost.usd if lost else None,
             "budget_usd": budget if isinstance(budget, int | float) else None,
+            "unknown_seconds": sum(line.unknown_seconds for line in cost.by_end.values()) if cost else 0.0,
         }
     )
 
@@ -89,27 +102,37 @@ def _set_aside(store: Store, request: RunRequest, manifest: Manifest) -> None:
         logger.info("set aside", extra={"run": request.run_id, "cases": sent})
 
 
-def _tell(store: Store, request: RunRequest, published: Publication, report: RunReport, cost: CostReport) -> None:
-    manifest, hours = published.manifest, _hours(store, request.run_id)
-    in_time = hours is not None and hours <= environment().target_hours
-    done = sum(manifest.outcomes.get(name, 0) for name in ("done", "empty"))
-    figures = {
+def hours_taken(seen: Seen, published_before: bool) -> float | None:
+    """From the first attempt's start to now, or to the last one's end where the data set was published before.
+
+    None for a run without attempts.
+    """
+    if not seen.attempts:
+        return None
+    until = max(attempt.ended for attempt in seen.attempts) if published_before else seen.now
+    return max(0.0, until - min(attempt.started for attempt in seen.attempts)) / SECONDS_AN_HOUR
+
+
+def _figures(published: Publication, report: RunReport, cost: CostReport, hours: float | None) -> Figures:
+    manifest = published.manifest
+    in_time = hours is not None and hours <= environment().target_hours and not report.failed
+    figures: Figures = {
         **_ending_figures(report),
         "SuccessRate": (100.0 * manifest.success_rate, Unit.Percent),
-        "CasesDone": (float(done), Unit.Count),
+        "CasesDone": (float(sum(manifest.outcomes.get(name, 0) for name in ("done", "empty"))), Unit.Count),
         "CasesFailed": (float(manifest.outcomes.get("failed", 0)), Unit.Count),
         "Windows": (float(manifest.records), Unit.Count),
-        "RunsWithinTarget": (100.0 * (in_time and not report.failed), Unit.Percent),
+        "RunsWithinTarget": (100.0 * in_time, Unit.Percent),
         "CasesWithinTarget": (100.0 * manifest.success_rate * in_time, Unit.Percent),
     }
     if hours is not None:
         figures["RunSeconds"] = (hours * SECONDS_AN_HOUR, Unit.Seconds)
-    if cost.total_usd is not None:
+    if cost.compute_usd is not None and cost.total_usd is not None:
         figures["CostUsd"] = (float(cost.total_usd), Unit.NoUnit)
-    put_metrics(request.workload, figures)
+    return figures
 
 
-def _ending_figures(report: RunReport) -> dict[str, tuple[float, Unit]]:
+def _ending_figures(report: RunReport) -> Figures:
     return {
         "RunsSucceeded": (float(not report.failed), Unit.Count),
         "RunsFailed": (float(report.failed), Unit.Count),
@@ -118,9 +141,8 @@ def _ending_figures(report: RunReport) -> dict[str, tuple[float, Unit]]:
     }
 
 
-def _hours(store: Store, run_id: str) -> float | None:
-    """From the first attempt's start to now; None for a run without attempts."""
-    reader = ProgressReader(store, run_id, read_shards(store, run_id))
-    reader.read()
-    first = min((attempt.started for attempt in reader.attempts), default=None)
-    return None if first is None else (time.time() - first) / SECONDS_AN_HOUR
+def _missed_target(failure: Failure) -> Figures:
+    """A run that broke has missed its target; one that was refused or stopped by somebody had none."""
+    if failure.ending in ("bad request", "stopped"):
+        return {}
+    return {"RunsWithinTarget": (0.0, Unit.Percent), "CasesWithinTarget": (0.0, Unit.Percent)}

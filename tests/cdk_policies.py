@@ -68,6 +68,8 @@ def filled(value: Any) -> str:
             return KNOWN.get(name, str(name))
         case {"Fn::GetAtt": [name, "Arn"]}:
             return _arn(str(name))
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
         case {"Fn::Join": [between, parts]}:
             return str(between).join(filled(part) for part in parts)
         case {"Fn::Sub": text}:

@@ -43,7 +43,7 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
     },
 }
 
-FUNCTION_PACKAGES = ("handlers",)
+FUNCTION_PACKAGES = ("handlers", "workflow")
 
 
 def stand_in_functions(folder: Path) -> Path:

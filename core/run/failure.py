@@ -67,7 +67,8 @@ def failure_of(error: str, cause: str = "") -> Failure:
     if error in _OURS and said:
         code = _CODE.search(said)
         return Failure(ending=ending, detail=said, code=code[1] if code else "")
-    return Failure(ending=ending, detail="" if ending in ("stopped", "timed out") else (error or "unknown"))
+    speaks = ending in ("stopped", "timed out", "over budget", "incomplete")
+    return Failure(ending=ending, detail="" if speaks else (error or "unknown"))
 
 
 def run_id_of(given: object) -> str:
@@ -201,10 +202,11 @@ def _told(error: Exception) -> str:
 
 
 def _said(cause: str) -> str:
-    """The message in a cause: a function's is JSON, the state machine's own is text."""
+    """The message in a cause: a function's error or answer is JSON, the state machine's own is text."""
     try:
         parsed = json.loads(cause)
     except ValueError:
         return " ".join(cause.split())
-    message = parsed.get("errorMessage") if isinstance(parsed, dict) else None
+    # The guard's answer is the cause of a run that was stopped, and says why.
+    message = (parsed.get("errorMessage") or parsed.get("why")) if isinstance(parsed, dict) else None
     return " ".join(message.split()) if isinstance(message, str) else ""

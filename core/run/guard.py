@@ -51,7 +51,8 @@ class Spending(Document):
     """Dollars of the run; None is unknown.
 
     ``lowest_usd`` is what the whole run costs if all that is in hand goes well; where it is known, it decides and not
-    ``projected_usd``. ``next_usd`` is what is spent until the guard looks again.
+    ``projected_usd``. ``next_usd`` is what is spent until the guard looks again. ``unknown_seconds`` of the attempts
+    have no price.
     """
 
     budget_usd: Decimal
@@ -59,6 +60,12 @@ class Spending(Document):
     projected_usd: Decimal | None = None
     lowest_usd: Decimal | None = None
     next_usd: Decimal | None = None
+    unknown_seconds: float = 0.0
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether machines worked and nothing of it has a price: the budget stops nobody."""
+        return self.spent_usd is None and self.unknown_seconds > 0
 
 
 class GuardFacts(Document):
@@ -83,9 +90,11 @@ class GuardFacts(Document):
 
 
 class GuardDecision(Document):
-    """``why`` is a sentence for people; ``blocked`` stays for the next round's choice of capacity."""
+    """``why`` is a sentence for people; ``blocked`` stays for the next round's choice of capacity.
 
-    action: Literal["wait", "done", "over_budget"]
+    With ``move_on`` and ``over_budget`` the job is to be ended."""
+
+    action: Literal["wait", "done", "move_on", "over_budget"]
     why: str
     facts: GuardFacts
 
@@ -118,15 +127,20 @@ class GuardView(Document):
 
 
 def look(view: GuardView) -> GuardDecision:
-    """Wait, or be done because the job has ended, or stop it because the run would pass its budget."""
+    """Wait, or be done because the job has ended, or stop it: the run would pass its budget, or finds no machine."""
     facts = _facts(view)
     over = _over_budget(view.spending, view.progress)
     if view.job.ended:
         return GuardDecision(action="done", why=f"the job has {view.job.status.lower()}", facts=facts)
     if over:
         return GuardDecision(action="over_budget", why=over, facts=facts)
-    share = f"{view.progress.cases_finished} of {view.progress.cases_planned} cases are finished"
-    return GuardDecision(action="wait", why=f"{share}; {facts.blocked_reason}" if facts.blocked else share, facts=facts)
+    if facts.blocked and _is_told(view.job):
+        # Of an array AWS Batch gives up one child after the other, each after its own time in vain.
+        return GuardDecision(action="move_on", why=facts.blocked_reason, facts=facts)
+    said = [f"{view.progress.cases_finished} of {view.progress.cases_planned} cases are finished"]
+    said += [facts.blocked_reason] if facts.blocked else []
+    said += ["no price is known, so the budget is not watched"] if view.spending.unwatched else []
+    return GuardDecision(action="wait", why="; ".join(said), facts=facts)
 
 
 def reclaims_since(attempts: Iterable[Attempt], moment: float) -> int:
@@ -178,12 +192,16 @@ def _facts(view: GuardView) -> GuardFacts:
 
 def _blocked_reason(job: JobState, at_work: int, idle: float) -> str:
     """Why the job finds no machine; empty where it does, or may yet."""
-    told = next((part for part in BLOCKED_REASONS if part in job.status_reason), "")
-    if told:
+    if _is_told(job) and not at_work:
         return f"the queue is blocked: {job.status_reason[:200]}"
     if not job.ended and job.runnable and not at_work and idle > BLOCKED_SECONDS:
         return f"{job.runnable} jobs have been waiting for a machine for {idle / 60:.0f} minutes"
     return ""
+
+
+def _is_told(job: JobState) -> bool:
+    """Whether AWS Batch itself says that the queue is blocked."""
+    return any(part in job.status_reason for part in BLOCKED_REASONS)
 
 
 def dollars(amount: Decimal) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from core.errors import CasemillError
 from core.run.layout import RunLayout
 from core.run.models import Document
 from core.run.report import MEANING, TO_DO, Ending, RunReport, report_text
@@ -85,6 +86,21 @@ def plain_subject(text: str) -> str:
     printable = re.sub(r"[^\x20-\x7e]", "?", ascii_text)
     short = printable if len(printable) <= SUBJECT_CHARACTERS else printable[: SUBJECT_CHARACTERS - 3] + "..."
     return short or "Casemill"
+
+
+def without_quotes(error: CasemillError) -> CasemillError:
+    """The error without the words that may quote a clinical value, for logs and for the state machine's history.
+
+    >>> without_quotes(CasemillError("bad_where", 'Conversion Error: "age" of 63,5 is no number')).what
+    'Conversion Error, about "age"'
+    """
+    if error.code not in _MAY_QUOTE:
+        return error
+    kind, _, words = error.what.partition(":")
+    # Double quotes hold names in SQL, single ones hold values.
+    names = sorted(set(re.findall(r'"[A-Za-z_][A-Za-z0-9_]*"', words)))
+    what = f"{kind[:60]}, about {', '.join(names)}" if names else kind[:60]
+    return type(error)(error.code, what, where=error.where, fix=error.fix)
 
 
 def claim_end(store: Store, end: ExecutionEnd) -> bool:

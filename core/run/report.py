@@ -58,11 +58,15 @@ TO_DO: dict[Ending, str] = {
 
 
 class Money(Document):
-    """Dollars of the run; None is unknown. ``lost_usd`` is the part that reclaimed machines took."""
+    """Dollars of the run; None is unknown. ``lost_usd`` is the part that reclaimed machines took.
+
+    ``unknown_seconds`` of the attempts have no price and are not in these figures.
+    """
 
     spent_usd: Decimal | None = None
     lost_usd: Decimal | None = None
     budget_usd: Decimal | None = None
+    unknown_seconds: float = 0.0
 
 
 class RunReport(Document):
@@ -186,7 +190,7 @@ def report_text(report: RunReport) -> str:
         ("execution", report.execution),
         ("data set", _data_set(report)),
         *_figures(report),
-        *_money(report.money),
+        *_money(report.money, bool(report.attempts)),
         *(("failed", problem) for problem in report.problems),
         *(("quarantine", case) for case in report.quarantined),
     ]
@@ -216,10 +220,13 @@ def _figures(report: RunReport) -> Iterable[tuple[str, str]]:
         yield "root hash", report.root_hash
 
 
-def _money(money: Money) -> Iterable[tuple[str, str]]:
-    if money.spent_usd is not None:
+def _money(money: Money, worked: bool) -> Iterable[tuple[str, str]]:
+    if money.spent_usd is None and worked:
+        yield "cost", "unknown: no price could be had" + ("; nobody watched the budget" if money.budget_usd else "")
+    elif money.spent_usd is not None:
         lost = "" if money.lost_usd is None else f", of it {dollars(money.lost_usd)} lost to reclaimed machines"
-        yield "cost", dollars(money.spent_usd) + lost
+        known = f", without {money.unknown_seconds:,.0f} s that have no price" if money.unknown_seconds > 0 else ""
+        yield "cost", dollars(money.spent_usd) + lost + known
     if money.budget_usd is not None:
         yield "budget", dollars(money.budget_usd)
 

@@ -9,18 +9,35 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+)
 
 from core.errors import BugError, TransientError
+from handlers.environment import environment
 
-ATTEMPTS = 6
-CONNECT_SECONDS, READ_SECONDS = 5, 20
+ATTEMPTS = 5
+CONNECT_SECONDS, READ_SECONDS = 5, 10
+"""At the worst a call takes 75 s and its pauses: the shortest function has 120 s."""
+
+PATIENCE = {"ec2": 2, "pricing": 2}
+"""Attempts where nothing stops for want of an answer: a price that cannot be had is unknown."""
 
 _THROTTLED = {
     "ThrottlingException",
     "Throttling",
     "TooManyRequestsException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ThrottledException",
+    "Throttled",
+    "OverLimit",
     "SlowDown",
     "ServiceUnavailable",
     "ServiceUnavailableException",
@@ -36,11 +53,11 @@ _THROTTLED = {
 def client(service: str, region: str | None = None) -> Any:
     """A client; ``region`` where the service has its API in one region only."""
     patience = Config(
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": PATIENCE.get(service, ATTEMPTS)},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
     )
-    made: Any = boto3.client(service, region_name=region, config=patience)  # type: ignore[call-overload]
+    made: Any = boto3.client(service, region_name=region or environment().region, config=patience)  # type: ignore[call-overload]
     return made
 
 
@@ -64,13 +81,15 @@ def asking(what: str) -> Iterator[None]:
         raise BugError(
             "aws_refused", f"{what}: {said}", fix="Look at the function's permissions, and report it."
         ) from error
-    except BotoCoreError as error:
+    except (ConnectionError, HTTPClientError, NoCredentialsError, CredentialRetrievalError) as error:
         raise TransientError("aws_busy", f"{what}: {type(error).__name__}", fix="It is tried again.") from error
+    except BotoCoreError as error:
+        raise BugError("aws_refused", f"{what}: {type(error).__name__}", fix="Report it.") from error
 
 
 def is_busy(error: ClientError) -> bool:
     """Whether the service was throttling or broken, so that the same call may pass later."""
-    return _code(error) in _THROTTLED or _status(error) >= 500
+    return _code(error) in _THROTTLED or _status(error) == 429 or _status(error) >= 500
 
 
 def _code(error: ClientError) -> str:

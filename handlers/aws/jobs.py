@@ -71,7 +71,9 @@ def _listed(**arguments: Any) -> Iterator[dict[str, Any]]:
 def _state(job: dict[str, Any]) -> JobState:
     status, reason = job["status"], job.get("statusReason", "")
     counts = job.get("arrayProperties", {}).get("statusSummary") or {status: 1}
-    if status == "FAILED" and "arrayProperties" in job:
+    nothing_at_work = not counts.get("STARTING", 0) + counts.get("RUNNING", 0)
+    if "arrayProperties" in job and counts.get("FAILED", 0) and nothing_at_work:
+        # The parent of an array says nothing of it, and ends long after: each child waits its own time.
         reason = _childs_reason(job["jobId"]) or reason
     return JobState(
         status=status,

@@ -69,17 +69,16 @@ def _computed(store: Store, run_id: str, stack: DeployedStack) -> CostReport:
     from core.run.progress import ProgressReader, read_shards
     from handlers.command_line.account import asking
     from handlers.observability import logger
-    from handlers.spending import cost_at
+    from handlers.spending import Seen, cost_at
 
     # A price that cannot be had is in the report; the functions' log lines would go to our standard output.
     logger.setLevel("CRITICAL")
     reader = ProgressReader(store, run_id, read_shards(store, run_id))
-    now = time.time()
-    progress = reader.read(now)
+    seen = Seen.by(reader, time.time())
     data_set = DataSetLayout.named(read_request(store, run_id).data_set).root
     stored = sum(item.size for folder in (RunLayout(run_id).root, data_set) for item in store.list(folder))
     with asking("reading prices", stack.region):
-        report = cost_at(run_id, progress, reader.attempts, reader.heartbeats, now, stack.region, stored)
+        report = cost_at(seen, stack.region, stored)
     if report.unknown:
         note("note: where a price is missing, the caller may lack ec2:DescribeSpotPriceHistory or pricing:GetProducts")
     return report

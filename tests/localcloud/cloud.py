@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from tests.localcloud.iam import GuardedApplication, Permissions
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
 from tests.localcloud.sfn import step_functions_executing
 from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
-from tests.storage_faults import FaultyApplication
+from tests.storage_faults import Application, FaultyApplication
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
@@ -211,6 +211,21 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     )
 
 
+def _without_price_list(application: Application) -> Application:
+    """The emulator knows no price list: every question to it is answered with nothing."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if "/pricing/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+            return application(environ, start_response)
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body = json.dumps({"FormatVersion": "aws_v1", "PriceList": []}).encode()
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
+        start_response("200 OK", headers)
+        return [body]
+
+    return answer
+
+
 def _pointer(folder: Path) -> bytes:
     """A zip that names the asset's folder: packing 200 MB for the emulator to keep would prove nothing."""
     target = io.BytesIO()
@@ -274,7 +289,7 @@ def local_cloud(
         assert listener is not None
         listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
         permissions = Permissions(endpoint)
-        faults = FaultyApplication(GuardedApplication(listener.app, permissions))
+        faults = FaultyApplication(GuardedApplication(_without_price_list(listener.app), permissions))
         listener.app = faults
 
         image = stack.enter_context(image_stand_in())

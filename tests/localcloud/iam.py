@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, unquote_plus
+from xml.sax.saxutils import unescape
 
 import boto3
 
@@ -174,6 +175,10 @@ def _s3_calls(environ: dict[str, Any]) -> list[Call]:
     if not key:
         listing = {"GET": "ListBucket", "HEAD": "ListBucket", "POST": "DeleteObject"}
         action = "GetBucketLocation" if "location" in query else listing.get(method, method)
+        if method == "POST" and re.search(r"(^|&)delete", query):
+            # DeleteObjects asks for the permission on each object that it names.
+            keys = re.findall(r"<Key>(.*?)</Key>", _body(environ).decode())
+            return [Call("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{unescape(key)}") for key in keys]
         if method == "GET" and re.search(r"(^|&)versions", query):
             action = "ListBucketVersions"
         return [Call(f"s3:{action}", f"arn:aws:s3:::{bucket}")]

@@ -121,7 +121,7 @@ def test_what_batch_says_of_a_blocked_queue_is_believed_at_once(reason: str, sta
     decision = decide(job=JobState(status=status, status_reason=reason, runnable=1))
     assert decision.blocked
     assert reason in decision.facts.blocked_reason
-    assert decision.action == ("done" if status == "FAILED" else "wait")
+    assert decision.action == ("done" if status == "FAILED" else "move_on")
 
 
 def test_an_ordinary_failure_is_not_a_blocked_queue() -> None:
