@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,7 +20,6 @@ from botocore.exceptions import (
 )
 
 from core.errors import BugError, TransientError
-from handlers.environment import environment
 
 ATTEMPTS = 5
 CONNECT_SECONDS, READ_SECONDS = 5, 10
@@ -57,7 +57,9 @@ def client(service: str, region: str | None = None) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
     )
-    made: Any = boto3.client(service, region_name=region or environment().region, config=patience)  # type: ignore[call-overload]
+    # By the variable, not by the function's settings: the command line asks through here too, and has none.
+    where = region or os.environ.get("AWS_REGION")
+    made: Any = boto3.client(service, region_name=where, config=patience)  # type: ignore[call-overload]
     return made
 
 

@@ -63,7 +63,7 @@ class Account:
             return opened
         self._given = now
         # The store knows keys and roles, but no profiles with single sign-on: it takes what boto3 found.
-        os.environ.update(AWS_ACCESS_KEY_ID=now[0], AWS_SECRET_ACCESS_KEY=now[1], AWS_REGION=self.region)
+        os.environ.update(AWS_ACCESS_KEY_ID=now[0], AWS_SECRET_ACCESS_KEY=now[1])
         os.environ.pop("AWS_SESSION_TOKEN", None)
         if now[2]:
             os.environ["AWS_SESSION_TOKEN"] = now[2]
@@ -90,6 +90,8 @@ def enter(profile: str | None, region: str | None) -> Account:
         raise BadRequestError(
             "no_region", "no AWS region is set", fix="Give --region, set AWS_REGION, or run aws configure."
         )
+    # What the clients of handlers.aws and the object store go by.
+    os.environ["AWS_REGION"] = session.region_name
     return Account(session.region_name, credentials)
 
 
