@@ -58,14 +58,11 @@ test: lint
 chaos: $(VENV)/.everything
 	@CASEMILL_CHAOS=long $(BIN)/pytest tests/chaos
 
-<<<<<<< HEAD
 # Ours, the usual tools and the bare limits in turn; files, tables and profiles go to bench/.
 bench: $(VENV)/.everything
 	@$(BIN)/python -m benchmarks
 
-=======
-# The image's Python for both: the functions' wheels are there for it and for Lambda's 3.13, and both compute with the same.
->>>>>>> handlertests
+# The image's Python for both locks: the functions' wheels are there for it and for Lambda's 3.13.
 lock: $(VENV)/.everything
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
@@ -73,12 +70,9 @@ lock: $(VENV)/.everything
 	  --no-annotate --constraint requirements.txt --custom-compile-command "make lock" pyproject.toml \
 	  --output-file batch_image/requirements.txt
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
-<<<<<<< HEAD
 	  --no-annotate --custom-compile-command "make lock" batch_image/build_requirements.in \
 	  --output-file batch_image/build_requirements.txt
-	@$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes \
-=======
->>>>>>> handlertests
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	  --no-annotate --extra functions --constraint requirements.txt --custom-compile-command "make lock" \
 	  pyproject.toml --output-file handlers/requirements.txt
 

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 ON_EVERYTHING = ("batch:DescribeJobs", "logs:CreateLogDelivery", "xray:PutTraceSegments")
 """Actions of the state machine's role that know no resources."""
 
-LONGEST_RUN = Duration.days(14)
+MOST_LOOKS = 2_600
+"""Of the guard in one execution, about 9 events each: the history ends at 25,000 (Step Functions quotas). An execution
+that lasts longer times out with a mail; submitted again, the run goes on."""
+
+LONGEST_SECONDS = 14 * 86_400
 MOST_GROUPS_AT_ONCE = 10
 
 TRANSIENT = (
@@ -101,9 +105,9 @@ class Workflow(Construct):
             "StateMachine",
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
             role=self.role,
-            timeout=LONGEST_RUN,
+            timeout=Duration.seconds(min(LONGEST_SECONDS, MOST_LOOKS * props.settings.guard_seconds)),
             tracing_enabled=True,
-            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
         self.ended = self._tell_of_other_ends()
         self._accept()

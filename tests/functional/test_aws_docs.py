@@ -25,8 +25,6 @@ from core.run.rounds import MOST_ROUNDS
 
 FOLDER = Path("docs/aws")
 DOCUMENTS = sorted(FOLDER.glob("*.md"))
-COMES_WITH_THE_COMMANDS = "../cloud-commands.md"
-
 SERVICES = {"states": "stepfunctions", "s3": "s3", "ce": "ce"}
 OPERATIONS = {"s3:ListBucket": "ListObjectsV2"}
 """Where IAM calls a service or an action otherwise than the API does."""
@@ -41,8 +39,6 @@ def text_of(name: str) -> str:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]*)(#[^)]*)?\)", path.read_text()):
         document = path.parent / target[0] if target[0] else path
-        if target[0] == COMES_WITH_THE_COMMANDS:
-            continue
         assert document.exists(), target
         if target[1]:
             assert f"## {target[1][1:]}\n" in document.read_text(), target

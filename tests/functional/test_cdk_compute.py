@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from batch_image.settings import Settings as WorkerSettings
+from cdk.assemble import PLATFORMS, PYTHON
 from cdk.functions import RUNTIME
 from cdk.settings import FAMILIES
 from core.errors import EXIT_BUG, EXIT_RETRY
@@ -147,9 +148,11 @@ def test_the_image_prepares_the_scratch_folder_for_its_user() -> None:
     assert "USER 10001:10001" in dockerfile
 
 
-def test_functions_have_the_images_python() -> None:
-    (version,) = re.findall(r"^ARG PYTHON_TAG=(\d\.\d+)", DOCKERFILE.read_text(), re.MULTILINE)
-    assert RUNTIME.name == f"python{version}"
+def test_functions_run_where_the_wheels_do() -> None:
+    """Wheels of manylinux_2_28 need the C library of Amazon Linux 2023, which Lambda has from Python 3.12 on."""
+    assert f"python{PYTHON}" == RUNTIME.name
+    assert tuple(map(int, PYTHON.split("."))) >= (3, 12)
+    assert set(PLATFORMS.values()) == {"x86_64-manylinux_2_28", "aarch64-manylinux_2_28"}
 
 
 def test_what_the_worker_is_told() -> None:

@@ -56,7 +56,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_a_function_as_deployed(found: dict[str, Any]) -> None:
     function = one(found, "AWS::Lambda::Function")["Properties"]
     assert (function["Runtime"], function["Architectures"], function["Handler"]) == (
-        "python3.11", ["x86_64"], "empty.handler",
+        "python3.13", ["x86_64"], "empty.handler",
     )  # fmt: skip
     assert (function["MemorySize"], function["Timeout"]) == (512, 90)
     assert function["TracingConfig"] == {"Mode": "Active"}

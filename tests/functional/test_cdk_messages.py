@@ -53,7 +53,7 @@ def test_quarantined_cases_wait_in_an_encrypted_queue(variant: str) -> None:
     (dead,) = set(queues) - {name}
     assert queues[name]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]},
-        "maxReceiveCount": 20,
+        "maxReceiveCount": 1000,
     }
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 86_400
