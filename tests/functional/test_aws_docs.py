@@ -18,7 +18,7 @@ from cdk.monitoring import KEPT
 from cdk.network import ENDPOINTS
 from cdk.settings import Settings
 from cdk.storage import ACCESS_LOG_DAYS
-from cdk.workflow import LONGEST_RUN, MOST_GROUPS_AT_ONCE
+from cdk.workflow import LONGEST_SECONDS, MOST_GROUPS_AT_ONCE, MOST_LOOKS
 from core.run.guard import NO_PROGRESS_SECONDS
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.run.rounds import MOST_ROUNDS
@@ -145,7 +145,8 @@ def test_the_picture_shows_who_reaches_what() -> None:
         ("architecture.md", f"at the usual {Settings().guard_seconds} seconds"),
         ("architecture.md", f"for about {25_000 // 9 * Settings().guard_seconds // 3600} hours"),
         ("architecture.md", f"| rounds of an execution | {MOST_ROUNDS}, the last on on-demand"),
-        ("architecture.md", f"| length of an execution | {LONGEST_RUN.to_days():g} days |"),
+        ("architecture.md", f"| length of an execution | {MOST_LOOKS:,} looks of the guard"),
+        ("architecture.md", f"and {LONGEST_SECONDS // 86_400} days at the most |"),
         ("architecture.md", f"| groups of shards verified at once | {MOST_GROUPS_AT_ONCE} |"),
         ("architecture.md", f"| a case | {DEFAULT_LARGEST_CASE_BYTES >> 30} GiB unpacked"),
         ("run.md", f"in the quarantine queue for {KEPT.to_days():g} days"),
