@@ -25,8 +25,9 @@ class ValueRanges:
             values = columns[field.name]
             if field.kind is Kind.BYTES or not values.size:
                 continue
-            # Minimum and maximum carry NaN along, so one pass over the values answers all three questions.
-            low, high = values.min(), values.max()
+            # Minimum and maximum carry NaN along, so that they answer all three questions.
+            rows = values.reshape(len(values), -1)
+            low, high = np.minimum.reduce(rows, axis=None), np.maximum.reduce(rows, axis=None)
             if field.name in self._ranges:
                 before = self._ranges[field.name]
                 low, high = np.minimum(low, before[0]), np.maximum(high, before[1])
