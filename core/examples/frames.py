@@ -82,9 +82,9 @@ def _alike(frames: NDArray[np.uint8]) -> int:
     """
     known, step = 1, _FIRST_LOOK
     while known < len(frames):
-        same = (frames[known : known + step, :HEADER_BYTES] == frames[0, :HEADER_BYTES]).all(axis=1)
+        same = frames[known : known + step, :HEADER_BYTES] == frames[0, :HEADER_BYTES]
         if not same.all():
-            return known + int(same.argmin())
+            return known + int(same.all(axis=1).argmin())
         known += len(same)
         step *= _NEXT_LOOK
     return known

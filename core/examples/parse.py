@@ -164,6 +164,12 @@ def _columns_in_place(schema: Schema, run: FrameRun, structure: Structure) -> Co
             values = run.records[:, start:stop].view(column_dtype(field))
             columns[field.name] = values.reshape(len(values), *row_shape(field))
             continue
+        if field.kind is Kind.INT64 and field.size == 1 and len(spans) == 1:
+            start, stop = spans[0]
+            numbers = wire.decode_single_varints(run.records[:, start:stop])
+            if numbers is not None:
+                columns[field.name] = numbers.reshape(len(numbers), *row_shape(field))
+                continue
         columns[field.name] = _empty_column(field, len(run.frames))
         if field.kind is Kind.INT64:
             varints = _Varints(field, columns[field.name], run.first)
