@@ -12,7 +12,6 @@ from core.run.models import CaseEntry
 from core.schema import Kind, Schema
 from core.workload import Columns
 
-
 _FEW_VALUES = 4096
 _MOST_WAITING = 16
 """Small columns wait for each other: the calls for their few values would cost as much as those for many."""
