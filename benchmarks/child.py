@@ -7,6 +7,7 @@ Each task imports only what it needs, and ends with one line of JSON: seconds, a
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -73,6 +74,10 @@ TASKS: dict[str, Callable[..., None]] = {
 
 def main(arguments: list[str]) -> None:
     """Do one task and tell about it."""
+    from core.run.threads import limit_threads
+
+    # As a worker is started, here and in the container; only what imports numpy and pydantic sees it.
+    limit_threads(os.environ)
     started = time.perf_counter()
     TASKS[arguments[0]](*arguments[1:])
     seconds = time.perf_counter() - started

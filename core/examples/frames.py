@@ -15,7 +15,7 @@ from core.examples.framing import FRAME_BYTES, HEADER_BYTES, TRAILER_BYTES, fram
 LARGEST_RECORD = 256 * 1024 * 1024
 """Bytes of a record beyond which it is refused unread; the bound is ours, for memory."""
 
-_FIRST_LOOK, _NEXT_LOOK = 8, 4
+_FIRST_LOOK, _NEXT_LOOK = 64, 4
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FrameRun:
         return self.frames[:, HEADER_BYTES:-TRAILER_BYTES]
 
 
-def frame_runs(block: bytes, first: int = 0) -> Iterator[FrameRun]:
+def frame_runs(block: bytes | memoryview, first: int = 0) -> Iterator[FrameRun]:
     """The whole frames of a block whose first frame is number ``first``, all checksums verified.
 
     Bytes of a frame that is not whole may follow the last one.
@@ -52,7 +52,7 @@ def frame_runs(block: bytes, first: int = 0) -> Iterator[FrameRun]:
         start, number = start + run.frames.size, number + len(run.frames)
 
 
-def frame_stop(block: bytes, start: int, number: int) -> int:
+def frame_stop(block: bytes | memoryview, start: int, number: int) -> int:
     """Where the frame that begins at ``start`` ends, or would end if there were more bytes; errors as above."""
     header = block[start : start + HEADER_BYTES]
     if len(header) < HEADER_BYTES:
@@ -82,9 +82,9 @@ def _alike(frames: NDArray[np.uint8]) -> int:
     """
     known, step = 1, _FIRST_LOOK
     while known < len(frames):
-        same = (frames[known : known + step, :HEADER_BYTES] == frames[0, :HEADER_BYTES]).all(axis=1)
+        same = frames[known : known + step, :HEADER_BYTES] == frames[0, :HEADER_BYTES]
         if not same.all():
-            return known + int(same.argmin())
+            return known + int(same.all(axis=1).argmin())
         known += len(same)
         step *= _NEXT_LOOK
     return known

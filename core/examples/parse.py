@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError
 from core.examples import wire
 from core.examples.columns import column_dtype, row_shape
-from core.examples.frames import cut, frame_runs, frame_stop, wrong_data
+from core.examples.frames import FrameRun, cut, frame_runs, frame_stop, wrong_data
 from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, masked_crc32c
+from core.examples.members import Block
 from core.examples.walk import Span, Structure, walk
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
@@ -69,44 +70,72 @@ def parse_batch(schema: Schema, block: bytes) -> ParsedBatch:
     IntegrityError
         As :func:`iterate_records`, and ``record_schema`` where a record does not fit the schema or is malformed.
     """
-    batch, taken = _parse_frames(schema, block, {}, 0)
+    batch, taken = _parse_frames(schema, block, {}, 0, in_place=False)
     if taken < len(block):
         raise cut(batch.records)
     return batch
 
 
-def parse_batches(schema: Schema, stream: Iterable[bytes], bytes_at_once: int = 1024 * 1024) -> Iterator[ParsedBatch]:
-    """:func:`parse_batch` of a stream in pieces of any size, some records at a time, so that few are in memory."""
-    known: Known = {}
-    pieces: list[bytes] = []
-    have, need, number = 0, bytes_at_once, 0
-    for piece in stream:
-        pieces.append(piece)
-        have += len(piece)
-        if have < need:
-            continue
-        block = b"".join(pieces)
-        batch, taken = _parse_frames(schema, block, known, number)
-        number += batch.records
+class BatchReader:
+    """:func:`parse_batch` of streams of one schema, one after the other, some records at a time.
+
+    The memory is used again and again: the columns of a batch hold until the next one is asked for. Floats and byte
+    strings are left where they stand among the stream's bytes, at any address.
+    """
+
+    def __init__(self, schema: Schema, bytes_at_once: int = 1024 * 1024) -> None:
+        self._schema = schema
+        self._bytes_at_once = bytes_at_once
+        self._known: Known = {}
+        self._room = np.empty(bytes_at_once, np.uint8)
+
+    def batches(self, stream: Iterable[Block]) -> Iterator[ParsedBatch]:
+        """The batches of a stream in pieces of any size; errors as :func:`parse_batch`."""
+        have, need, number = 0, self._bytes_at_once, 0
+        for piece in stream:
+            have = self._put(have, piece)
+            if have < need:
+                continue
+            batch, taken = self._parse(have, number)
+            if batch.records:
+                yield batch
+            number += batch.records
+            self._room[: have - taken] = self._room[taken:have]
+            have -= taken
+            need = max(self._bytes_at_once, frame_stop(self._room[:have].data, 0, number))
+        batch, taken = self._parse(have, number)
+        if taken < have:
+            raise cut(number + batch.records)
         if batch.records:
             yield batch
-        pieces, have = [block[taken:]], len(block) - taken
-        need = max(bytes_at_once, frame_stop(block, taken, number) - taken)
-    block = b"".join(pieces)
-    batch, taken = _parse_frames(schema, block, known, number)
-    if taken < len(block):
-        raise cut(number + batch.records)
-    if batch.records:
-        yield batch
+
+    def _put(self, have: int, piece: Block) -> int:
+        """Append a piece to the ``have`` bytes that are there; returns how many there are then."""
+        stop = have + len(piece)
+        if stop > len(self._room):
+            larger = np.empty(max(stop, 2 * len(self._room)), np.uint8)
+            larger[:have] = self._room[:have]
+            self._room = larger
+        self._room[have:stop] = np.frombuffer(piece, np.uint8)
+        return stop
+
+    def _parse(self, have: int, number: int) -> tuple[ParsedBatch, int]:
+        return _parse_frames(self._schema, self._room[:have].data, self._known, number, in_place=True)
 
 
-def _parse_frames(schema: Schema, block: bytes, known: Known, number: int) -> tuple[ParsedBatch, int]:
-    """The block's whole frames, of which the first is record ``number`` of its stream, and the bytes they fill."""
+def _parse_frames(schema: Schema, block: Block, known: Known, number: int, in_place: bool) -> tuple[ParsedBatch, int]:
+    """The block's whole frames, of which the first is record ``number`` of its stream, and the bytes they fill.
+
+    With ``in_place``, columns may be views of the block.
+    """
     runs = list(frame_runs(block, number))
     count = sum(len(run.frames) for run in runs)
-    columns: dict[str, NDArray[Any]] = {
-        field.name: np.empty((count, *row_shape(field)), column_dtype(field)) for field in schema.fields
-    }
+    taken = sum(run.frames.size for run in runs)
+    if in_place and len(runs) == 1:
+        structure, agreeing = _structure_of(schema, runs[0].records, known, number)
+        if agreeing == count:
+            return ParsedBatch(count, _columns_in_place(schema, runs[0], structure)), taken
+    columns = {field.name: _empty_column(field, count) for field in schema.fields}
     varints = {
         field.name: _Varints(field, columns[field.name], number) for field in schema.fields if field.kind is Kind.INT64
     }
@@ -123,7 +152,36 @@ def _parse_frames(schema: Schema, block: bytes, known: Known, number: int) -> tu
             at += agreeing
     for of_field in varints.values():
         of_field.decode()
-    return ParsedBatch(count, columns), sum(run.frames.size for run in runs)
+    return ParsedBatch(count, columns), taken
+
+
+def _columns_in_place(schema: Schema, run: FrameRun, structure: Structure) -> Columns:
+    """The columns of records of one layout: what stands together in each record is not copied."""
+    columns: dict[str, NDArray[Any]] = {}
+    for field, spans in zip(schema.fields, structure.values, strict=True):
+        if field.kind is not Kind.INT64 and field.size and len(spans) == 1:
+            start, stop = spans[0]
+            values = run.records[:, start:stop].view(column_dtype(field))
+            columns[field.name] = values.reshape(len(values), *row_shape(field))
+            continue
+        if field.kind is Kind.INT64 and field.size == 1 and len(spans) == 1:
+            start, stop = spans[0]
+            numbers = wire.decode_single_varints(run.records[:, start:stop])
+            if numbers is not None:
+                columns[field.name] = numbers.reshape(len(numbers), *row_shape(field))
+                continue
+        columns[field.name] = _empty_column(field, len(run.frames))
+        if field.kind is Kind.INT64:
+            varints = _Varints(field, columns[field.name], run.first)
+            varints.add(run.records, spans)
+            varints.decode()
+        else:
+            _copy(run.records, spans, columns[field.name])
+    return columns
+
+
+def _empty_column(field: Field, records: int) -> NDArray[Any]:
+    return np.empty((records, *row_shape(field)), column_dtype(field))
 
 
 def _checked(block: bytes, start: int, stop: int, number: int) -> bytes:
@@ -172,30 +230,32 @@ class _Varints:
         self._clear()
 
     def _clear(self) -> None:
-        self._parts: list[NDArray[np.uint8]] = [np.zeros(0, np.uint8)]
-        self._sizes: list[int] = []
+        self._parts: list[NDArray[np.uint8]] = []
         self._waiting = 0
 
     def add(self, rows: NDArray[np.uint8], spans: tuple[Span, ...]) -> None:
-        """Take the next records, which have this field's varints in ``spans``."""
+        """Take the next records, which have this field's varints in ``spans``; they stay there until decoding."""
         size = sum(stop - start for start, stop in spans)
         step = max(1, _BYTES_AT_ONCE // (size + 1))
         for first in range(0, len(rows), step):
             some = rows[first : first + step]
-            encoded = np.concatenate([some[:, :0], *(some[:, start:stop] for start, stop in spans)], axis=1)
-            self._parts.append(encoded.reshape(-1))
-            self._sizes += [size] * len(some)
-            self._waiting += encoded.size
+            parts = [some[:, start:stop] for start, stop in spans]
+            self._parts.append(parts[0] if len(parts) == 1 else np.concatenate([some[:, :0], *parts], axis=1))
+            self._waiting += self._parts[-1].size
             if self._waiting > _BYTES_AT_ONCE:
                 self.decode()
 
     def decode(self) -> None:
         """Write what was gathered to the column."""
-        encoded, sizes = np.concatenate(self._parts), np.array(self._sizes, np.intp)
-        alike = wire.decode_single_varints(encoded, self._sizes) if self._field.size == 1 else None
-        if alike is not None:
-            self._write(alike)
+        if not self._parts:
             return
+        if self._field.size == 1 and all(part.shape[1] == self._parts[0].shape[1] for part in self._parts):
+            alike = wire.decode_single_varints(np.concatenate(self._parts))
+            if alike is not None:
+                self._write(alike)
+                return
+        encoded = np.concatenate([part.reshape(-1) for part in self._parts])
+        sizes = np.repeat([part.shape[1] for part in self._parts], [len(part) for part in self._parts])
         fault = wire.varint_fault(encoded, sizes, self._field.size)
         if fault is not None:
             record, what = fault
@@ -204,7 +264,8 @@ class _Varints:
         self._write(wire.decode_varints(encoded))
 
     def _write(self, values: NDArray[np.int64]) -> None:
-        target = self._column[self._decoded : self._decoded + len(self._sizes)]
+        records = sum(map(len, self._parts))
+        target = self._column[self._decoded : self._decoded + records]
         target[...] = values.reshape(target.shape)
-        self._decoded += len(self._sizes)
+        self._decoded += records
         self._clear()

@@ -24,7 +24,7 @@ LIST_TAGS = {Kind.BYTES: 0x0A, Kind.FLOAT: 0x12, Kind.INT64: 0x1A}
 LONGEST_VARINT = 10
 """Bytes of a 64-bit varint with the top bit set, as every negative int64 has."""
 
-_DIGIT_SHIFTS = np.arange(0, 7 * LONGEST_VARINT, 7).astype(np.uint64)
+_DIGIT_WEIGHTS = 1 << np.arange(0, 7 * (LONGEST_VARINT - 1), 7, dtype=np.int64)
 _CONTINUES = np.array([0x00] + [0x80] * LONGEST_VARINT, np.uint8)
 """The top bits of a varint's bytes, the last byte first."""
 _THRESHOLDS = np.array([1 << bits for bits in range(7, 64, 7)], np.uint64)
@@ -66,20 +66,16 @@ def decode_varints(encoded: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.add.reduceat(bits, ends - lengths, dtype=np.uint64).view(np.int64)
 
 
-def decode_single_varints(encoded: NDArray[np.uint8], sizes: list[int]) -> NDArray[np.int64] | None:
-    """One varint a record, where all have the same size, which is the rule; None where they have not, or at a fault.
-
-    ``encoded`` are the records on end, ``sizes`` [n] the bytes of each.
-    """
-    size = sizes[0] if sizes else 0
-    if not 0 < size < LONGEST_VARINT or sizes.count(size) < len(sizes):
+def decode_single_varints(encoded: NDArray[np.uint8]) -> NDArray[np.int64] | None:
+    """One varint a record, [n, bytes], where all take as many bytes, which is the rule; None where one is at fault."""
+    size = encoded.shape[1]
+    if not 0 < size < LONGEST_VARINT:
         return None
-    digits = encoded.reshape(len(sizes), size) ^ _CONTINUES[:size][::-1]
-    if (digits > 0x7F).any():
+    digits = encoded ^ _CONTINUES[:size][::-1]
+    if digits.size and digits.max() > 0x7F:
         return None
-    shifted: NDArray[np.uint64] = digits.astype(np.uint64) << _DIGIT_SHIFTS[:size]
-    values: NDArray[np.uint64] = np.bitwise_or.reduce(shifted, axis=1)
-    return values.view(np.int64)
+    values: NDArray[np.int64] = digits @ _DIGIT_WEIGHTS[:size]
+    return values
 
 
 def varint_fault(encoded: NDArray[np.uint8], sizes: NDArray[np.intp], count: int) -> tuple[int, str] | None:

@@ -11,11 +11,16 @@ from contextlib import contextmanager
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKIO_WORKER_THREADS")
 
+PLUGINS_VARIABLE = "PYDANTIC_DISABLE_PLUGINS"
+"""Looking for plugins, pydantic reads the metadata of every installed package: a tenth of a worker's start."""
+
+_SETTINGS = {**dict.fromkeys(VARIABLES, "1"), PLUGINS_VARIABLE: "__all__"}
+
 
 def limit_threads(environ: MutableMapping[str, str]) -> list[str]:
-    """Set what is not set; returns the variables that were."""
-    own = [name for name in VARIABLES if name not in environ]
-    environ.update(dict.fromkeys(own, "1"))
+    """Set what is not set, and that pydantic looks for no plugins; returns the variables that were set."""
+    own = [name for name in _SETTINGS if name not in environ]
+    environ.update({name: _SETTINGS[name] for name in own})
     return own
 
 

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.run.models import CaseEntry
 from core.schema import Kind, Schema
 from core.workload import Columns
+
+_FEW_VALUES = 4096
+_MOST_WAITING = 16
+"""Small columns wait for each other: the calls for their few values would cost as much as those for many."""
 
 
 class ValueRanges:
@@ -18,6 +23,7 @@ class ValueRanges:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._ranges: dict[str, tuple[Any, Any]] = {}
+        self._few: dict[str, list[NDArray[Any]]] = {}
 
     def add(self, columns: Columns) -> None:
         """Take the next records."""
@@ -25,17 +31,34 @@ class ValueRanges:
             values = columns[field.name]
             if field.kind is Kind.BYTES or not values.size:
                 continue
-            # Minimum and maximum carry NaN along, so one pass over the values answers all three questions.
-            low, high = values.min(), values.max()
-            if field.name in self._ranges:
-                before = self._ranges[field.name]
-                low, high = np.minimum(low, before[0]), np.maximum(high, before[1])
-            self._ranges[field.name] = low, high
+            if values.size > _FEW_VALUES:
+                self._take(field.name, values.reshape(len(values), -1))
+                continue
+            few = self._few.setdefault(field.name, [])
+            few.append(values.flatten())
+            if len(few) == _MOST_WAITING:
+                self._take(field.name, np.concatenate(few))
+                few.clear()
+
+    def _take(self, name: str, values: NDArray[Any]) -> None:
+        # Minimum and maximum carry NaN along, so that they answer all three questions.
+        low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
+        if name in self._ranges:
+            before = self._ranges[name]
+            low, high = np.minimum(low, before[0]), np.maximum(high, before[1])
+        self._ranges[name] = low, high
 
     def problems(self) -> Iterator[str]:
         """Values that are not finite or out of the schema's range, one sentence a field."""
-        for name, (low, high) in self._ranges.items():
-            field = self._schema[name]
+        for name, few in self._few.items():
+            if few:
+                self._take(name, np.concatenate(few))
+        self._few.clear()
+        for field in self._schema.fields:
+            name = field.name
+            if name not in self._ranges:
+                continue
+            low, high = self._ranges[name]
             if not (np.isfinite(low) and np.isfinite(high)):
                 yield f"{name} holds values that are not finite"
             elif field.minimum is not None and low < field.minimum:

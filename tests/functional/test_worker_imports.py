@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.run.threads import VARIABLES, limit_threads, threads_limited
+from core.run.threads import PLUGINS_VARIABLE, VARIABLES, limit_threads, threads_limited
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 
 HEAVY = frozenset({"aws_cdk", "boto3", "duckdb", "matplotlib", "pandas", "pyarrow", "rich", "tensorflow", "typer"})
@@ -76,7 +76,8 @@ def test_the_limits_reach_the_processes_that_are_started_and_no_further() -> Non
         assert environ["OMP_NUM_THREADS"] == "3"  # who sets it means it
         assert {environ[name] for name in VARIABLES if name != "OMP_NUM_THREADS"} == {"1"}
     assert environ == {"OMP_NUM_THREADS": "3", "HOME": "/"}
-    assert limit_threads(environ) == [name for name in VARIABLES if name != "OMP_NUM_THREADS"]
+    assert limit_threads(environ) == [*(name for name in VARIABLES if name != "OMP_NUM_THREADS"), PLUGINS_VARIABLE]
+    assert environ[PLUGINS_VARIABLE] == "__all__"
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="counts threads as Linux shows them")

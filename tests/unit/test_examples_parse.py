@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from core.errors import IntegrityError
 from core.examples import frames, parse
 from core.examples.framing import FRAME_BYTES, HEADER_BYTES, frame_header, masked_crc32c
 from core.examples.pack import pack_examples
-from core.examples.parse import iterate_records, parse_batch, parse_batches
+from core.examples.parse import BatchReader, ParsedBatch, iterate_records, parse_batch
 from core.schema import Field, Kind, Role, Schema
 
 SCHEMA = Schema(
@@ -231,10 +231,29 @@ def test_features_may_come_in_two_parts() -> None:
 def test_batches_of_a_stream_add_up_to_the_whole(piece: int, bytes_at_once: int) -> None:
     block = DATA * 5 + frame(example()) * 3
     whole = parse_batch(SCHEMA, block)
-    batches = list(parse_batches(SCHEMA, in_pieces(block, piece), bytes_at_once))
-    assert sum(batch.records for batch in batches) == whole.records
-    for name, column in whole.columns.items():
-        assert np.array_equal(np.concatenate([batch.columns[name] for batch in batches]), column)
+    reader = BatchReader(SCHEMA, bytes_at_once)
+    for _ in range(2):
+        batches = kept(reader.batches(in_pieces(block, piece)))
+        assert sum(batch.records for batch in batches) == whole.records
+        for name, column in whole.columns.items():
+            found = np.concatenate([batch.columns[name] for batch in batches])
+            assert (found.dtype, found.tobytes()) == (column.dtype, column.tobytes())
+
+
+def test_a_reader_goes_on_after_a_stream_at_fault() -> None:
+    reader = BatchReader(SCHEMA, 100)
+    with pytest.raises(IntegrityError):
+        kept(reader.batches(in_pieces(DATA + frame(MISFITS["too few strings"]), 50)))
+    assert sum(batch.records for batch in kept(reader.batches([frame(example()) * 3]))) == 3
+
+
+def test_values_that_stand_together_are_not_copied() -> None:
+    block = frame(example()) * 3
+    (batch,) = BatchReader(SCHEMA).batches([block])
+    whole = parse_batch(SCHEMA, block)
+    assert not batch.columns["floats"].flags.owndata
+    assert whole.columns["floats"].flags.owndata
+    assert all(np.array_equal(batch.columns[name], column) for name, column in whole.columns.items())
 
 
 def test_batches_come_before_the_stream_ends() -> None:
@@ -242,7 +261,7 @@ def test_batches_come_before_the_stream_ends() -> None:
         yield DATA
         raise AssertionError("the second piece is not needed for the first batch")
 
-    assert next(parse_batches(SCHEMA, stream(), 1)).records == len(RECORDS)
+    assert next(BatchReader(SCHEMA, 1).batches(stream())).records == len(RECORDS)
 
 
 @pytest.mark.parametrize(("block", "code", "number"), [
@@ -255,8 +274,15 @@ def test_batches_come_before_the_stream_ends() -> None:
 @pytest.mark.parametrize("bytes_at_once", [1, 100, 1 << 20])
 def test_faults_of_a_stream_name_their_record(block: bytes, code: str, number: int, bytes_at_once: int) -> None:
     with pytest.raises(IntegrityError) as caught:
-        list(parse_batches(SCHEMA, in_pieces(block, 50), bytes_at_once))
+        kept(BatchReader(SCHEMA, bytes_at_once).batches(in_pieces(block, 50)))
     assert (caught.value.code, caught.value.where) == (code, f"record {number}")
+
+
+def kept(batches: Iterable[ParsedBatch]) -> list[ParsedBatch]:
+    """Batches whose columns outlive the next one."""
+    return [
+        ParsedBatch(batch.records, {name: column.copy() for name, column in batch.columns.items()}) for batch in batches
+    ]
 
 
 def in_pieces(block: bytes, size: int) -> Iterator[bytes]:

@@ -85,3 +85,28 @@ def test_a_member_that_fills_the_memory_is_given_up() -> None:
     findings = verify_shard(data, entry, SCHEMA, Compression.GZIP)
     assert "case 0: holds more than" in findings.problems[RECORDS][0]
     assert findings.records == 3
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_an_object_with_another_checksum_is_told(compression: Compression) -> None:
+    data, entry = shard([compress_member(content, compression=compression) for content in BLOCKS])
+    findings = verify_shard(data, entry.model_copy(update={"object_sha256": "0" * 64}), SCHEMA, compression)
+    assert set(findings.problems) == {CHECKSUM}
+
+
+def test_an_object_is_hashed_apart_where_cases_do_not_follow_each_other() -> None:
+    data, entry = shard(BLOCKS)
+    first, second = entry.cases
+    moved = first.model_copy(update={"offset": second.offset, "length": second.length, "records": second.records})
+    content = hashlib.sha256(BLOCKS[1] + BLOCKS[1]).hexdigest()
+    doubled = entry.model_copy(update={"cases": (moved, second), "content_sha256": content})
+    findings = verify_shard(data, doubled, SCHEMA, Compression.NONE)
+    assert set(findings.problems) == {RECORDS}
+    assert findings.content_sha256 == content
+
+
+def test_an_uncompressed_object_with_bytes_behind_its_cases_has_another_checksum() -> None:
+    data, entry = shard(BLOCKS)
+    findings = verify_shard(data + b"?", entry, SCHEMA, Compression.NONE)
+    assert set(findings.problems) == {CHECKSUM, RECORDS}
+    assert len(findings.problems[CHECKSUM]) == 2

@@ -21,7 +21,7 @@ DEFAULT_CONCENTRATIONS = {
 class Configuration(BaseModel):
     """Resolved configuration of the vitaldb workload; times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     window_s: int = Field(default=300, ge=1, le=86_400)
     step_s: int = Field(default=30, ge=1, le=86_400)

@@ -40,7 +40,7 @@ _LENGTHS = struct.Struct("<II")
 
 
 class _Header(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     reason: str
     detail: str

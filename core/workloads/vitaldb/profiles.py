@@ -26,7 +26,7 @@ PROFILE_NAMES = ("vitaldb", "draeger", "intellivue")
 class BloodPressureSource(BaseModel):
     """Tracks of one device that measure the same pressure; any may be absent."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     systolic: str | None = None
     diastolic: str | None = None
@@ -41,7 +41,7 @@ class BloodPressureSource(BaseModel):
 class Profile(BaseModel):
     """One theatre's names for the signals (``Device/TRACK``), in order of preference."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     blood_pressure: tuple[BloodPressureSource, ...] = ()
