@@ -79,9 +79,11 @@ def settle(tracks: Iterable[Samples], earliest: float) -> Settled:
     late = duplicate = backward = 0
     for samples in tracks:
         before, after = samples.times[:-1], samples.times[1:]
-        duplicate += int(np.count_nonzero(after == before))
-        backward += int(np.count_nonzero(after < before))
-        track = _in_order(samples, earliest)
+        rises = bool(np.all(after > before))
+        if not rises:
+            duplicate += int(np.count_nonzero(after == before))
+            backward += int(np.count_nonzero(after < before))
+        track = _in_order(samples, earliest, rises)
         late += len(samples.times) - len(track.times)
         settled[samples.name] = track
     return Settled(
@@ -105,12 +107,13 @@ def finite_or_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _in_order(samples: Samples, earliest: float) -> Track:
+def _in_order(samples: Samples, earliest: float, rises: bool) -> Track:
     times, values, unit_of = samples.times, samples.values, samples.unit_of
-    keep = is_in_time(times, earliest)
-    if not keep.all():
+    # Of rising times the last is the latest.
+    if not is_in_time(times[-1:] if rises else times, earliest).all():
+        keep = is_in_time(times, earliest)
         times, values, unit_of = times[keep], values[keep], unit_of[keep]
-    if np.any(times[1:] < times[:-1]):
+    if not rises and np.any(times[1:] < times[:-1]):
         order = np.argsort(times, kind="stable")
         times, values, unit_of = times[order], values[order], unit_of[order]
     return Track(samples.name, times, values, samples.units, unit_of)
