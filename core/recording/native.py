@@ -47,6 +47,8 @@ class _Walk(ctypes.Structure):
         ("latest", _NUMBER),
         ("farthest", _NUMBER),
         ("longest_span", _NUMBER),
+        ("block_earliest", _NUMBER),
+        ("block_latest", _NUMBER),
         ("room", _INTEGERS),
         ("good", _INTEGERS),
         ("good_times", ctypes.c_void_p),
@@ -138,6 +140,8 @@ class NativeRecords(Records):
             latest=np.nan,
             farthest=np.nan,
             longest_span=MAXIMUM_SPAN_S,
+            block_earliest=np.nan,
+            block_latest=np.nan,
         )
         self._reference = ctypes.byref(self._walk)
         self._rows_seen = 0

@@ -47,6 +47,8 @@ typedef struct {
     double latest;
     double farthest;
     double longest_span;
+    double block_earliest;
+    double block_latest;
 
     /* The times of the block's sound records, with room for all of them. */
     int64_t room;
@@ -139,6 +141,7 @@ int casemill_walk(Walk *walk) {
     double *const good_times = walk->good_times;
     const int64_t end = walk->end, room = walk->room;
     int64_t position = walk->position, found = walk->found, good = walk->good, taken = walk->taken;
+    double block_earliest = walk->block_earliest, block_latest = walk->block_latest;
     int64_t undeclared = 0, bad_time = 0, malformed = 0, met = 0, packets = 0;
     int stopped = END;
 
@@ -182,6 +185,8 @@ int casemill_walk(Walk *walk) {
             record_bytes[row] += HEADER_BYTES + length;
             good_times[good] = time;
             good += 1;
+            block_earliest = earlier(block_earliest, time);
+            block_latest = later(block_latest, time);
             if (collected[row]) {
                 take(walk, taken, row, time, body + value_at);
                 taken += 1;
@@ -194,6 +199,8 @@ int casemill_walk(Walk *walk) {
     walk->packets += packets;
     walk->read += good - walk->good;
     walk->good = good;
+    walk->block_earliest = block_earliest;
+    walk->block_latest = block_latest;
     walk->taken = taken;
     walk->undeclared += undeclared;
     walk->bad_time += bad_time;
@@ -203,13 +210,9 @@ int casemill_walk(Walk *walk) {
 
 /* At the end of a block the clock goes on. */
 void casemill_end_block(Walk *walk) {
-    double first = missing(), last = missing();
-    for (int64_t at = 0; at < walk->good; at++) {
-        first = earlier(first, walk->good_times[at]);
-        last = later(last, walk->good_times[at]);
-    }
+    double last = walk->block_latest;
     if (walk->good) {
-        walk->earliest = earlier(walk->earliest, first);
+        walk->earliest = earlier(walk->earliest, walk->block_earliest);
         walk->farthest = later(walk->farthest, last);
     }
     /* Subtracting never turns an order round: where the last is in time, all are. */
@@ -221,6 +224,7 @@ void casemill_end_block(Walk *walk) {
                 walk->latest = later(walk->latest, walk->good_times[at]);
     }
     walk->good = 0;
+    walk->block_earliest = walk->block_latest = missing();
 }
 
 /* Of the samples from this one on, let go what a device has meanwhile shown to be unwanted. */
