@@ -33,10 +33,11 @@ class Clock:
         """Take finite times; one over 48 h after the earliest does not move ``latest``."""
         if not len(times):
             return
-        self.earliest = float(np.fmin(self.earliest, times.min()))
-        self.farthest = float(np.fmax(self.farthest, times.max()))
+        # Which of two zeros numpy calls the smaller one depends on the processor: adding 0 leaves the positive one.
+        self.earliest = float(np.fmin(self.earliest, times.min())) + 0.0
+        self.farthest = float(np.fmax(self.farthest, times.max())) + 0.0
         in_time = times[is_in_time(times, self.earliest)]
-        self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf)))
+        self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf))) + 0.0
 
     def seconds(self, t0: float) -> float:
         """Seconds from ``t0`` to the latest record that is not late; 0 without records."""

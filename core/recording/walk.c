@@ -119,7 +119,7 @@ static void take(Walk *walk, int64_t at, int32_t row, double time, const uint8_t
     walk->taken_values[at] = is_finite(value) ? value : missing();
 }
 
-/* Later than any record so far, or the first: the earlier of equal times stays, for there are two zeros. */
+/* The later of two times, and the earlier one; any time is either where there is none yet (NaN). */
 static double later(double latest, double time) { return latest >= time ? latest : time; }
 
 static double earlier(double earliest, double time) { return earliest <= time ? earliest : time; }
@@ -223,6 +223,10 @@ void casemill_end_block(Walk *walk) {
             if (walk->good_times[at] - walk->earliest <= walk->longest_span)
                 walk->latest = later(walk->latest, walk->good_times[at]);
     }
+    /* Of two zeros it does not matter which came first: the clock has only the positive one (as collect.py). */
+    walk->earliest += 0.0;
+    walk->farthest += 0.0;
+    walk->latest += 0.0;
     walk->good = 0;
     walk->block_earliest = walk->block_latest = missing();
 }
