@@ -121,8 +121,26 @@ def _in_order(samples: Samples, earliest: float, rises: bool) -> Track:
 
 
 def _largest_gap(times: list[NDArray[np.float64]]) -> float:
-    if sum(map(len, times)) < 2:
+    distinct = _without_repeated(times)
+    if sum(map(len, distinct)) < 2:
         return 0.0
-    merged = np.concatenate(times)
+    merged = np.concatenate(distinct)
     merged.sort()
     return float(np.diff(merged).max())
+
+
+def _without_repeated(times: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """The arrays without those that repeat another: a device mostly writes its tracks at the same times.
+
+    Each is compared with one other only, so that many that almost repeat each other do not take long.
+    """
+    distinct = []
+    known: dict[tuple[int, float, float], NDArray[np.float64]] = {}
+    for one in times:
+        if not len(one):
+            continue
+        key = (len(one), float(one[0]), float(one[-1]))
+        if key not in known or not np.array_equal(known[key], one):
+            known[key] = one
+            distinct.append(one)
+    return distinct
