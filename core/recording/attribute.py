@@ -22,20 +22,11 @@ def samples(records: Records) -> Iterator[Samples]:
     Takes the collected columns out of ``records``.
     """
     wanted = _wanted(records.register)
-    declared, times, values = records.columns()
-    track = wanted.track_of[declared]
-    # Sorting small integers takes no comparisons.
-    small = track.astype(np.int16) if len(wanted.units) <= np.iinfo(np.int16).max else track
-    order = np.argsort(small, kind="stable")
-    ends = np.searchsorted(track, np.arange(len(wanted.units) + 1), sorter=order)
-    # Column by column, so that no more than one of them stands in memory twice.
-    declared = declared[order]
-    times = times[order]
-    values = values[order]
-    del order, track, small
+    columns = records.columns(wanted.track_of, wanted.unit_of, len(wanted.units))
+    ends = columns.ends.tolist()
     for number, (name, units) in enumerate(wanted.units.items()):
         rows = slice(ends[number], ends[number + 1])
-        yield Samples(name, times[rows], values[rows], tuple(units), wanted.unit_of[declared[rows]])
+        yield Samples(name, columns.times[rows], columns.values[rows], tuple(units), columns.unit_of[rows])
 
 
 def declarations(records: Records) -> tuple[Declaration, ...]:

@@ -33,10 +33,11 @@ class Clock:
         """Take finite times; one over 48 h after the earliest does not move ``latest``."""
         if not len(times):
             return
-        self.earliest = float(np.fmin(self.earliest, times.min()))
-        self.farthest = float(np.fmax(self.farthest, times.max()))
+        # Which of two zeros numpy calls the smaller one depends on the processor: adding 0 leaves the positive one.
+        self.earliest = float(np.fmin(self.earliest, times.min())) + 0.0
+        self.farthest = float(np.fmax(self.farthest, times.max())) + 0.0
         in_time = times[is_in_time(times, self.earliest)]
-        self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf)))
+        self.latest = float(np.fmax(self.latest, in_time.max(initial=-math.inf))) + 0.0
 
     def seconds(self, t0: float) -> float:
         """Seconds from ``t0`` to the latest record that is not late; 0 without records."""
@@ -79,9 +80,11 @@ def settle(tracks: Iterable[Samples], earliest: float) -> Settled:
     late = duplicate = backward = 0
     for samples in tracks:
         before, after = samples.times[:-1], samples.times[1:]
-        duplicate += int(np.count_nonzero(after == before))
-        backward += int(np.count_nonzero(after < before))
-        track = _in_order(samples, earliest)
+        rises = bool(np.all(after > before))
+        if not rises:
+            duplicate += int(np.count_nonzero(after == before))
+            backward += int(np.count_nonzero(after < before))
+        track = _in_order(samples, earliest, rises)
         late += len(samples.times) - len(track.times)
         settled[samples.name] = track
     return Settled(
@@ -105,20 +108,39 @@ def finite_or_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _in_order(samples: Samples, earliest: float) -> Track:
+def _in_order(samples: Samples, earliest: float, rises: bool) -> Track:
     times, values, unit_of = samples.times, samples.values, samples.unit_of
-    keep = is_in_time(times, earliest)
-    if not keep.all():
+    # Of rising times the last is the latest.
+    if not is_in_time(times[-1:] if rises else times, earliest).all():
+        keep = is_in_time(times, earliest)
         times, values, unit_of = times[keep], values[keep], unit_of[keep]
-    if np.any(times[1:] < times[:-1]):
+    if not rises and np.any(times[1:] < times[:-1]):
         order = np.argsort(times, kind="stable")
         times, values, unit_of = times[order], values[order], unit_of[order]
     return Track(samples.name, times, values, samples.units, unit_of)
 
 
 def _largest_gap(times: list[NDArray[np.float64]]) -> float:
-    if sum(map(len, times)) < 2:
+    distinct = _without_repeated(times)
+    if sum(map(len, distinct)) < 2:
         return 0.0
-    merged = np.concatenate(times)
+    merged = np.concatenate(distinct)
     merged.sort()
     return float(np.diff(merged).max())
+
+
+def _without_repeated(times: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """The arrays without those that repeat another: a device mostly writes its tracks at the same times.
+
+    Each is compared with one other only, so that many that almost repeat each other do not take long.
+    """
+    distinct = []
+    known: dict[tuple[int, float, float], NDArray[np.float64]] = {}
+    for one in times:
+        if not len(one):
+            continue
+        key = (len(one), float(one[0]), float(one[-1]))
+        if key not in known or not np.array_equal(known[key], one):
+            known[key] = one
+            distinct.append(one)
+    return distinct

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
+from struct import Struct
 
 import numpy as np
+from numpy.typing import NDArray
 
+from core.recording.collect import check_room
 from core.recording.compile import LIBRARY, source_digest
 from core.recording.declare import Register
 from core.recording.model import MAXIMUM_SPAN_S
 from core.recording.packets import HEADER_BYTES, RECORD, RECORD_BYTES
-from core.recording.records import Records
+from core.recording.records import Columns, Records
 
 _DECLARATION, _NO_ROOM = 1, 2
 _INTEGERS = ctypes.c_int64
@@ -35,10 +38,17 @@ class _Walk(ctypes.Structure):
         ("collected", ctypes.c_void_p),
         ("records", ctypes.c_void_p),
         ("record_bytes", ctypes.c_void_p),
+        ("packets", _INTEGERS),
         ("read", _INTEGERS),
         ("undeclared", _INTEGERS),
         ("bad_time", _INTEGERS),
         ("malformed", _INTEGERS),
+        ("earliest", _NUMBER),
+        ("latest", _NUMBER),
+        ("farthest", _NUMBER),
+        ("longest_span", _NUMBER),
+        ("block_earliest", _NUMBER),
+        ("block_latest", _NUMBER),
         ("room", _INTEGERS),
         ("good", _INTEGERS),
         ("good_times", ctypes.c_void_p),
@@ -46,14 +56,18 @@ class _Walk(ctypes.Structure):
         ("taken_rows", ctypes.c_void_p),
         ("taken_times", ctypes.c_void_p),
         ("taken_values", ctypes.c_void_p),
-        ("earliest", _NUMBER),
-        ("latest", _NUMBER),
-        ("farthest", _NUMBER),
-        ("longest_span", _NUMBER),
     )
 
 
 _COLUMNS = ("format", "bytes_needed", "gain", "offset", "collected", "records", "record_bytes")
+
+
+# From "packets" to "farthest" at once: every field of a structure costs as much as all of them together.
+_tally = Struct("@5q3d").unpack_from
+_TALLY_AT = _Walk.packets.offset
+
+_CHUNK_ROWS = 1 << 16
+"""Samples that are given room at a time; what stands in one never moves."""
 
 
 class LibraryError(Exception):
@@ -76,6 +90,12 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
         library.casemill_walk_bytes.restype = _INTEGERS
         library.casemill_walk.argtypes = library.casemill_end_block.argtypes = (ctypes.POINTER(_Walk),)
         library.casemill_end_block.restype = None
+        library.casemill_let_go.argtypes = (ctypes.POINTER(_Walk), _INTEGERS)
+        library.casemill_let_go.restype = None
+        library.casemill_count.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 3)
+        library.casemill_count.restype = None
+        library.casemill_sort.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 9)
+        library.casemill_sort.restype = None
         made_of = library.casemill_digest().decode()
         walk_bytes = library.casemill_walk_bytes()
     except (OSError, AttributeError) as error:
@@ -83,6 +103,20 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     if made_of != source_digest() or walk_bytes != ctypes.sizeof(_Walk):
         raise LibraryError("it was compiled from another walk.c: install the package again")
     return library
+
+
+class _Chunk:
+    """Room for some samples; ``taken`` is final when the chunk is no longer the last."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = np.empty(rows, np.int32)
+        self.times = np.empty(rows)
+        self.values = np.empty(rows)
+        self.taken = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.rows) - self.taken
 
 
 class NativeRecords(Records):
@@ -93,9 +127,8 @@ class NativeRecords(Records):
         self._library = library
         self._room = len(buffer) // (HEADER_BYTES + RECORD_BYTES) + 1
         self._good_times = np.empty(self._room)
-        self._taken_rows = np.empty(self._room, np.int32)
-        self._taken_times = np.empty(self._room)
-        self._taken_values = np.empty(self._room)
+        self._chunks: list[_Chunk] = []
+        self._taken = 0
         self._pinned = (ctypes.c_char * len(buffer)).from_buffer(buffer)
         self._walk = _Walk(
             buffer=ctypes.addressof(self._pinned),
@@ -103,13 +136,12 @@ class NativeRecords(Records):
             in_force=register.in_force.ctypes.data,
             room=self._room,
             good_times=self._good_times.ctypes.data,
-            taken_rows=self._taken_rows.ctypes.data,
-            taken_times=self._taken_times.ctypes.data,
-            taken_values=self._taken_values.ctypes.data,
             earliest=np.nan,
             latest=np.nan,
             farthest=np.nan,
             longest_span=MAXIMUM_SPAN_S,
+            block_earliest=np.nan,
+            block_latest=np.nan,
         )
         self._reference = ctypes.byref(self._walk)
         self._rows_seen = 0
@@ -117,8 +149,11 @@ class NativeRecords(Records):
 
     def walk(self, buffer: bytearray, begin: int, end: int) -> int:
         walk, step = self._walk, self._library.casemill_walk
+        chunk = self._chunk_with_room()
+        declares = False
         walk.position, walk.end = begin, end
         while (stopped := step(self._reference)) == _DECLARATION:
+            declares = True
             self._note_late_declaration(self.counts[RECORD])
             if change := self._declare(buffer, walk.found):
                 number, row = change
@@ -127,17 +162,48 @@ class NativeRecords(Records):
         if stopped == _NO_ROOM:
             raise RuntimeError("a block has more records than its bytes can hold")
         self._library.casemill_end_block(self._reference)
-        self._take_over()
+        if declares:
+            self._library.casemill_let_go(self._reference, chunk.taken)
+        self._take_over(chunk)
         return int(walk.position)
 
-    def _take_over(self) -> None:
-        walk, clock = self._walk, self.clock
-        self.read, self.undeclared = walk.read, walk.undeclared
-        self.bad_time, self.malformed = walk.bad_time, walk.malformed
-        clock.earliest, clock.latest, clock.farthest = walk.earliest, walk.latest, walk.farthest
-        if taken := walk.taken:
-            self._collect(self._taken_rows[:taken], self._taken_times[:taken], self._taken_values[:taken])
+    def columns(self, track_of: NDArray[np.int32], unit_of: NDArray[np.int16], tracks: int) -> Columns:
+        sizes = np.zeros(tracks, np.int64)
+        for chunk in self._chunks:
+            self._library.casemill_count(chunk.taken, chunk.rows.ctypes.data, track_of.ctypes.data, sizes.ctypes.data)
+        ends = np.concatenate(([0], np.cumsum(sizes)))
+        following = ends.copy()
+        total = int(ends[-1])
+        columns = Columns(ends, np.empty(total), np.empty(total), np.empty(total, np.int16))
+        while self._chunks:
+            # Each is let go when it has been sorted: only one of them stands in memory twice.
+            chunk = self._chunks.pop(0)
+            source = (chunk.rows, chunk.times, chunk.values, track_of, unit_of)
+            target = (following, columns.times, columns.values, columns.unit_of)
+            self._library.casemill_sort(chunk.taken, *(column.ctypes.data for column in (*source, *target)))
+        return columns
+
+    def _chunk_with_room(self) -> _Chunk:
+        if not self._chunks or self._chunks[-1].left < self._room:
+            chunk = _Chunk(max(self._room, _CHUNK_ROWS))
+            self._chunks.append(chunk)
+            walk = self._walk
             walk.taken = 0
+            walk.taken_rows = chunk.rows.ctypes.data
+            walk.taken_times = chunk.times.ctypes.data
+            walk.taken_values = chunk.values.ctypes.data
+        return self._chunks[-1]
+
+    def _take_over(self, chunk: _Chunk) -> None:
+        clock = self.clock
+        (
+            self.packets, self.read, self.undeclared, self.bad_time, self.malformed,
+            clock.earliest, clock.latest, clock.farthest,
+        ) = _tally(self._walk, _TALLY_AT)  # fmt: skip
+        taken = self._walk.taken
+        self._taken += taken - chunk.taken
+        chunk.taken = taken
+        check_room(self._taken)
         self._check_malformed()
 
     def _find_columns(self) -> None:

@@ -7,10 +7,10 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
-from core.recording.collect import finite_or_missing
-from core.recording.declare import UNDECLARED
+from core.recording.collect import check_room, finite_or_missing
+from core.recording.declare import UNDECLARED, Register
 from core.recording.packets import HEADER_BYTES, RECORD, read_heads, read_values, scan
-from core.recording.records import Records
+from core.recording.records import Columns, Records
 
 Change = tuple[int, int, int]
 """Before this record of the block, this track number has this row in force from here on."""
@@ -19,11 +19,18 @@ Change = tuple[int, int, int]
 class PlainRecords(Records):
     """One loop finds the packets; everything else works on whole columns."""
 
+    def __init__(self, register: Register) -> None:
+        super().__init__(register)
+        self._rows: array[int] = array("i")
+        self._times: array[float] = array("d")
+        self._values: array[float] = array("d")
+
     def walk(self, buffer: bytearray, begin: int, end: int) -> int:
         positions = array("q")
         declarations: list[tuple[int, int]] = []
         records_before = self.counts[RECORD]
         rest = scan(buffer, begin, end, self.counts, positions, declarations)
+        self.packets = sum(self.counts)
         changes: list[Change] = []
         for before, at in declarations:
             self._note_late_declaration(records_before + before)
@@ -33,6 +40,16 @@ class PlainRecords(Records):
             self._add(buffer, np.frombuffer(positions, np.int64), changes)
             self._check_malformed()
         return rest
+
+    def columns(self, track_of: NDArray[np.int32], unit_of: NDArray[np.int16], tracks: int) -> Columns:
+        declared, times, values = np.frombuffer(self._rows, np.int32), self._times, self._values
+        self._rows, self._times, self._values = array("i"), array("d"), array("d")
+        track = track_of[declared]
+        # Sorting small integers takes no comparisons.
+        small = track.astype(np.int16) if tracks <= np.iinfo(np.int16).max else track
+        order = np.argsort(small, kind="stable")
+        ends = np.searchsorted(track, np.arange(tracks + 1), sorter=order)
+        return Columns(ends, np.frombuffer(times)[order], np.frombuffer(values)[order], unit_of[declared[order]])
 
     def _add(self, buffer: bytearray, positions: NDArray[np.int64], changes: list[Change]) -> None:
         """Take the record packets at ``positions``; put ``changes`` in force on the way."""
@@ -81,3 +98,9 @@ class PlainRecords(Records):
         with np.errstate(all="ignore"):
             values = values * np.array(self.register.gain)[declared] + np.array(self.register.offset)[declared]
         self._collect(declared, times, finite_or_missing(values))
+
+    def _collect(self, rows: NDArray[np.int32], times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        check_room(len(self._rows) + len(rows))
+        self._rows.frombytes(rows.data.cast("B"))
+        self._times.frombytes(times.data.cast("B"))
+        self._values.frombytes(values.data.cast("B"))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
+from dataclasses import dataclass
 from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.recording.collect import Clock, check_room
+from core.recording.collect import Clock
 from core.recording.declare import UNDECLARED, MalformedPacketError, Register
 from core.recording.inflate import unreadable
 from core.recording.packets import DEVICE, HEADER_BYTES, RECORD
@@ -24,27 +25,39 @@ MAXIMUM_MALFORMED = 100_000
 _packet = Struct("<BI").unpack_from
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Samples track by track, each in the order of the file: those of track n are ``ends[n]:ends[n + 1]``.
+
+    ``ends`` int64 [tracks + 1]; ``times`` (float64, s), ``values`` (float64) and ``unit_of`` (int16).
+    """
+
+    ends: NDArray[np.int64]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    unit_of: NDArray[np.int16]
+
+
 class Records(ABC):
     """What both walks share.
 
-    ``counts`` are packets by type [256]; ``undeclared``, ``bad_time`` and ``malformed`` count records that were
-    skipped, ``malformed_declarations`` the track and device packets. ``declared_late``: a track or device packet
-    stands behind a record. A collected sample belongs to a numeric track that is wanted, or may turn out to be.
+    ``packets`` are all met so far, ``counts`` those of each type [256]; ``undeclared``, ``bad_time`` and ``malformed``
+    count records that were skipped, ``malformed_declarations`` the track and device packets. ``declared_late``: a
+    track or device packet stands behind a record. A collected sample belongs to a numeric track that is wanted, or may
+    turn out to be.
     """
 
     def __init__(self, register: Register) -> None:
         self.register = register
         self.clock = Clock()
         self.counts = array("q", bytes(8 * 256))
+        self.packets = 0
         self.read = 0
         self.undeclared = 0
         self.bad_time = 0
         self.malformed = 0
         self.malformed_declarations = 0
         self.declared_late = False
-        self._rows: array[int] = array("i")
-        self._times: array[float] = array("d")
-        self._values: array[float] = array("d")
 
     @abstractmethod
     def walk(self, buffer: bytearray, begin: int, end: int) -> int:
@@ -53,11 +66,12 @@ class Records(ABC):
         At least :data:`~core.recording.packets.PADDING_BYTES` follow in the buffer, whatever they are.
         """
 
-    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-        """Row of the register, time (s) and value of every collected sample; they are given up."""
-        rows, times, values = self._rows, self._times, self._values
-        self._rows, self._times, self._values = array("i"), array("d"), array("d")
-        return np.frombuffer(rows, np.int32), np.frombuffer(times), np.frombuffer(values)
+    @abstractmethod
+    def columns(self, track_of: NDArray[np.int32], unit_of: NDArray[np.int16], tracks: int) -> Columns:
+        """The samples of ``tracks`` tracks; ``track_of`` (-1: none) and ``unit_of`` have one element per row.
+
+        The collected samples are given up.
+        """
 
     def _declare(self, buffer: bytearray, at: int) -> tuple[int, int] | None:
         """Take the track or device packet at a position; a track's number, and the row in force from there on."""
@@ -78,20 +92,9 @@ class Records(ABC):
     def _note_late_declaration(self, records_before: int) -> None:
         self.declared_late = self.declared_late or records_before > 0
 
-    def _collect(self, rows: NDArray[np.int32], times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        check_room(len(self._rows) + len(rows))
-        self._rows.frombytes(rows.data.cast("B"))
-        self._times.frombytes(times.data.cast("B"))
-        self._values.frombytes(values.data.cast("B"))
-
     def _check_malformed(self) -> None:
         if self.malformed + self.malformed_declarations > MAXIMUM_MALFORMED:
             raise unreadable(f"Over {MAXIMUM_MALFORMED:,} packets are malformed; this is no recording.")
-
-    @property
-    def packets(self) -> int:
-        """All packets met so far."""
-        return sum(self.counts)
 
     @property
     def record_packets(self) -> int:

@@ -36,25 +36,30 @@ typedef struct {
     int64_t *records;
     int64_t *record_bytes;
 
+    int64_t packets;
     int64_t read;
     int64_t undeclared;
     int64_t bad_time;
     int64_t malformed;
-
-    /* Columns with room for every record of a block. */
-    int64_t room;
-    int64_t good;
-    double *good_times;
-    int64_t taken;
-    int32_t *taken_rows;
-    double *taken_times;
-    double *taken_values;
 
     /* Seconds on the recording's clock; NaN: no record yet. */
     double earliest;
     double latest;
     double farthest;
     double longest_span;
+    double block_earliest;
+    double block_latest;
+
+    /* The times of the block's sound records, with room for all of them. */
+    int64_t room;
+    int64_t good;
+    double *good_times;
+
+    /* The samples taken so far; behind them there is room for every record of a block. */
+    int64_t taken;
+    int32_t *taken_rows;
+    double *taken_times;
+    double *taken_values;
 } Walk;
 
 static uint32_t u16(const uint8_t *at) { return (uint32_t)at[0] | (uint32_t)at[1] << 8; }
@@ -107,75 +112,129 @@ static double read_value(const uint8_t *at, uint8_t format) {
     }
 }
 
-static void take(Walk *walk, int32_t row, double time, const uint8_t *value_at) {
+static void take(Walk *walk, int64_t at, int32_t row, double time, const uint8_t *value_at) {
     double value = read_value(value_at, walk->format[row]) * walk->gain[row] + walk->offset[row];
-    walk->taken_rows[walk->taken] = row;
-    walk->taken_times[walk->taken] = time;
-    walk->taken_values[walk->taken] = is_finite(value) ? value : missing();
-    walk->taken += 1;
+    walk->taken_rows[at] = row;
+    walk->taken_times[at] = time;
+    walk->taken_values[at] = is_finite(value) ? value : missing();
 }
 
-static void record(Walk *walk, const uint8_t *body, int64_t length) {
-    if (length < RECORD_BYTES || u16(body) < INFO_BYTES) {
-        walk->malformed += 1;
-        return;
-    }
-    int64_t value_at = 2 + (int64_t)u16(body);
-    double time = f64(u64(body + 2));
-    int32_t row = walk->in_force[u16(body + 10)];
-    if (length - value_at < walk->bytes_needed[row]) {
-        walk->malformed += 1;
-    } else if (row == UNDECLARED) {
-        walk->undeclared += 1;
-    } else if (!is_finite(time)) {
-        walk->bad_time += 1;
-    } else {
-        walk->read += 1;
-        walk->records[row] += 1;
-        walk->record_bytes[row] += HEADER_BYTES + length;
-        walk->good_times[walk->good] = time;
-        walk->good += 1;
-        if (walk->collected[row])
-            take(walk, row, time, body + value_at);
-    }
-}
+/* The later of two times, and the earlier one; any time is either where there is none yet (NaN). */
+static double later(double latest, double time) { return latest >= time ? latest : time; }
 
-/* Walk until a packet is not complete, behind a track or device packet, or until there is no room. */
+static double earlier(double earliest, double time) { return earliest <= time ? earliest : time; }
+
+/*
+ * Walk until a packet is not complete, behind a track or device packet, or until there is no room.
+ *
+ * What changes with every packet stands in variables of its own: the compiler must take every store into a column for
+ * one into *walk, and would fetch and store the positions anew each time.
+ */
 int casemill_walk(Walk *walk) {
-    while (walk->end - walk->position >= HEADER_BYTES) {
-        const uint8_t *packet = walk->buffer + walk->position;
+    const uint8_t *const buffer = walk->buffer;
+    const int32_t *const in_force = walk->in_force;
+    const int64_t *const bytes_needed = walk->bytes_needed;
+    const uint8_t *const collected = walk->collected;
+    int64_t *const counts = walk->counts;
+    int64_t *const records = walk->records;
+    int64_t *const record_bytes = walk->record_bytes;
+    double *const good_times = walk->good_times;
+    const int64_t end = walk->end, room = walk->room;
+    int64_t position = walk->position, found = walk->found, good = walk->good, taken = walk->taken;
+    double block_earliest = walk->block_earliest, block_latest = walk->block_latest;
+    int64_t undeclared = 0, bad_time = 0, malformed = 0, met = 0, packets = 0;
+    int stopped = END;
+
+    while (end - position >= HEADER_BYTES) {
+        const uint8_t *packet = buffer + position;
+        const uint8_t kind = packet[0];
         int64_t length = (int64_t)u32(packet + 1);
-        if (length > walk->end - walk->position - HEADER_BYTES)
-            return END;
-        if (walk->good >= walk->room)
-            return NO_ROOM;
-        walk->counts[packet[0]] += 1;
-        walk->found = walk->position;
-        walk->position += HEADER_BYTES + length;
-        if (packet[0] == RECORD)
-            record(walk, packet + HEADER_BYTES, length);
-        else if (packet[0] == TRACK || packet[0] == DEVICE)
-            return DECLARATION;
+        if (length > end - position - HEADER_BYTES)
+            break;
+        if (good >= room) {
+            stopped = NO_ROOM;
+            break;
+        }
+        found = position;
+        position += HEADER_BYTES + length;
+        packets += 1;
+        if (kind != RECORD) {
+            counts[kind] += 1;
+            if (kind != TRACK && kind != DEVICE)
+                continue;
+            stopped = DECLARATION;
+            break;
+        }
+        met += 1;
+        const uint8_t *body = packet + HEADER_BYTES;
+        if (length < RECORD_BYTES || u16(body) < INFO_BYTES) {
+            malformed += 1;
+            continue;
+        }
+        int64_t value_at = 2 + (int64_t)u16(body);
+        double time = f64(u64(body + 2));
+        int32_t row = in_force[u16(body + 10)];
+        if (length - value_at < bytes_needed[row]) {
+            malformed += 1;
+        } else if (row == UNDECLARED) {
+            undeclared += 1;
+        } else if (!is_finite(time)) {
+            bad_time += 1;
+        } else {
+            records[row] += 1;
+            record_bytes[row] += HEADER_BYTES + length;
+            good_times[good] = time;
+            good += 1;
+            block_earliest = earlier(block_earliest, time);
+            block_latest = later(block_latest, time);
+            if (collected[row]) {
+                take(walk, taken, row, time, body + value_at);
+                taken += 1;
+            }
+        }
     }
-    return END;
+    walk->position = position;
+    walk->found = found;
+    counts[RECORD] += met;
+    walk->packets += packets;
+    walk->read += good - walk->good;
+    walk->good = good;
+    walk->block_earliest = block_earliest;
+    walk->block_latest = block_latest;
+    walk->taken = taken;
+    walk->undeclared += undeclared;
+    walk->bad_time += bad_time;
+    walk->malformed += malformed;
+    return stopped;
 }
 
-/* At the end of a block: the clock goes on, and what a device has meanwhile shown to be unwanted is let go. */
+/* At the end of a block the clock goes on. */
 void casemill_end_block(Walk *walk) {
-    int64_t kept = 0;
-    for (int64_t at = 0; at < walk->good; at++) {
-        double time = walk->good_times[at];
-        if (!(walk->earliest <= time))
-            walk->earliest = time;
-        if (!(walk->farthest >= time))
-            walk->farthest = time;
+    double last = walk->block_latest;
+    if (walk->good) {
+        walk->earliest = earlier(walk->earliest, walk->block_earliest);
+        walk->farthest = later(walk->farthest, last);
     }
-    for (int64_t at = 0; at < walk->good; at++) {
-        double time = walk->good_times[at];
-        if (time - walk->earliest <= walk->longest_span && !(walk->latest >= time))
-            walk->latest = time;
+    /* Subtracting never turns an order round: where the last is in time, all are. */
+    if (last - walk->earliest <= walk->longest_span) {
+        walk->latest = later(walk->latest, last);
+    } else {
+        for (int64_t at = 0; at < walk->good; at++)
+            if (walk->good_times[at] - walk->earliest <= walk->longest_span)
+                walk->latest = later(walk->latest, walk->good_times[at]);
     }
-    for (int64_t at = 0; at < walk->taken; at++) {
+    /* Of two zeros it does not matter which came first: the clock has only the positive one (as collect.py). */
+    walk->earliest += 0.0;
+    walk->farthest += 0.0;
+    walk->latest += 0.0;
+    walk->good = 0;
+    walk->block_earliest = walk->block_latest = missing();
+}
+
+/* Of the samples from this one on, let go what a device has meanwhile shown to be unwanted. */
+void casemill_let_go(Walk *walk, int64_t from) {
+    int64_t kept = from;
+    for (int64_t at = from; at < walk->taken; at++) {
         if (walk->collected[walk->taken_rows[at]]) {
             walk->taken_rows[kept] = walk->taken_rows[at];
             walk->taken_times[kept] = walk->taken_times[at];
@@ -183,8 +242,30 @@ void casemill_end_block(Walk *walk) {
             kept += 1;
         }
     }
-    walk->good = 0;
     walk->taken = kept;
+}
+
+/* Raises sizes[track] by the samples of each track; track_of[row] is -1 where the row is of none. */
+void casemill_count(int64_t count, const int32_t *rows, const int32_t *track_of, int64_t *sizes) {
+    for (int64_t at = 0; at < count; at++)
+        if (track_of[rows[at]] >= 0)
+            sizes[track_of[rows[at]]] += 1;
+}
+
+/* Puts each sample behind those of its track; next[track] is where, and goes on. */
+void casemill_sort(
+    int64_t count, const int32_t *rows, const double *times, const double *values, const int32_t *track_of,
+    const int16_t *unit_of, int64_t *next, double *sorted_times, double *sorted_values, int16_t *sorted_units
+) {
+    for (int64_t at = 0; at < count; at++) {
+        int32_t row = rows[at];
+        if (track_of[row] < 0)
+            continue;
+        int64_t to = next[track_of[row]]++;
+        sorted_times[to] = times[at];
+        sorted_values[to] = values[at];
+        sorted_units[to] = unit_of[row];
+    }
 }
 
 /* What the loader compares: a build of another source or for another layout of Walk must not run. */

@@ -293,6 +293,20 @@ def test_order_duplicates_and_gaps() -> None:
     assert recording.loss.seconds == 99.0
 
 
+@pytest.mark.parametrize(
+    ("other", "gap"), [([0, 1, 9, 20], 11.0), ([0, 10, 15, 20], 8.0), ([0, 9, 10, 20], 10.0), ([0, 1, 20], 11.0)]
+)
+def test_a_gap_is_one_of_all_tracks_together(other: list[float], gap: float) -> None:
+    """Also where a track repeats the times of another, or almost does."""
+    one = [numeric(7, T + time, 1) for time in (0, 1, 9, 20)]
+    recording = read(SOLAR, HR, track(8, "B"), *one, *(numeric(8, T + time, 1) for time in other))
+    assert recording.loss.largest_gap_s == gap
+
+
+def test_one_moment_in_two_tracks_is_no_gap() -> None:
+    assert read(SOLAR, HR, track(8, "B"), numeric(7, T, 1), numeric(8, T, 1)).loss.largest_gap_s == 0.0
+
+
 def test_late_records_are_dropped_by_the_earliest_of_the_whole_file() -> None:
     span = 48 * 3600.0
     recording = read(

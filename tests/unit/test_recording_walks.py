@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import random
 import shutil
 import struct
@@ -104,6 +105,19 @@ def test_values_at_the_ends_of_their_formats_are_read_the_same() -> None:
     for code in range(1, 9):
         one = [device(1, "A"), track(1, "X", code=code, gain=1e300, offset=-1e300)]
         assert_same(header() + b"".join(one + [record(1, T + place, value) for place, value in enumerate(raw)]))
+
+
+@needs_library
+@pytest.mark.parametrize("count", [2, 3, 17])
+def test_two_zeros_are_one_time(count: int) -> None:
+    """Numpy's smallest of 0.0 and -0.0 is either; the examples above met that or not, as their constants came."""
+    for first in itertools.product([0.0, -0.0], repeat=3):
+        times = (first * count)[:count]
+        content = header() + device(1, "A") + track(1, "HR") + b"".join(numeric(1, time, 80) for time in times)
+        assert_same(content)
+        recording = read(content, False, None)
+        assert isinstance(recording, Recording)
+        assert struct.pack("<d", recording.earliest) == bytes(8)
 
 
 @needs_library
