@@ -16,6 +16,8 @@ enum { DONE = 0, NO_ROOM = 1 };
 enum { SHORTEST = 4, LONGEST = 258, FARTHEST = 32768, MOST_DISTANCES = 8 };
 /* What a match costs more the farther away it is must be worth it. */
 enum { SHORTEST_FAR = 6, FAR = 1024 };
+/* A match of so many bytes is taken without a look at the other distances. */
+enum { LONG_ENOUGH = 64 };
 enum { HASH_BITS = 12 };
 enum { END_OF_BLOCK = 256, FIRST_LENGTH = 257, LITERALS = 286, FIXED_LITERALS = 288, DISTANCES = 30, LENGTH_CODES = 19 };
 enum { LONGEST_CODE = 15, LONGEST_LENGTH_CODE = 7 };
@@ -31,7 +33,7 @@ typedef struct {
     int64_t position; /* the byte that is next; those before it are what matches may refer to */
     int64_t end;
     int64_t before; /* bytes of the stream before data[0] */
-    int64_t distances[MOST_DISTANCES]; /* nearest first; 0: none */
+    int64_t distances[MOST_DISTANCES]; /* the likeliest first; 0: none */
     uint32_t last_seen[1 << HASH_BITS];
     int64_t matched; /* bytes */
 
@@ -57,17 +59,22 @@ typedef struct {
     uint32_t count;
 } Writer;
 
-static uint32_t u32(const uint8_t *at) {
+static inline uint32_t u32(const uint8_t *at) {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-static uint64_t u64(const uint8_t *at) { return (uint64_t)u32(at) | (uint64_t)u32(at + 4) << 32; }
+static inline uint64_t u64(const uint8_t *at) { return (uint64_t)u32(at) | (uint64_t)u32(at + 4) << 32; }
 
 /* ---- tokens ---- */
 
 /* How many bytes from `here` on are those from `there` on; there < here <= end. */
 static int64_t equal_bytes(const uint8_t *here, const uint8_t *there, const uint8_t *end) {
     const uint8_t *start = here;
+    while (end - here >= 32 && !((u64(here) ^ u64(there)) | (u64(here + 8) ^ u64(there + 8)) |
+                                 (u64(here + 16) ^ u64(there + 16)) | (u64(here + 24) ^ u64(there + 24)))) {
+        here += 32;
+        there += 32;
+    }
     while (end - here >= 8) {
         uint64_t differing = u64(here) ^ u64(there);
         if (differing)
@@ -82,7 +89,7 @@ static int64_t equal_bytes(const uint8_t *here, const uint8_t *there, const uint
     return here - start;
 }
 
-static uint32_t *put_match(uint32_t *token, int64_t length, int64_t distance) {
+static inline uint32_t *put_match(uint32_t *token, int64_t length, int64_t distance) {
     while (length > 0) {
         int64_t piece = length < LONGEST ? length : LONGEST;
         if (length > piece && length - piece < SHORTEST)
@@ -108,11 +115,11 @@ int casemill_deflate_find(Deflate *deflate) {
         int64_t longest = 0, nearest = 0;
         if (end - here >= SHORTEST) {
             uint32_t four = u32(here);
-            for (int64_t at = 0; at < known; at++) {
+            for (int64_t at = 0; at < known && longest < LONG_ENOUGH; at++) {
                 int64_t distance = distances[at];
                 if (distance <= position && u32(here - distance) == four) {
                     int64_t length = equal_bytes(here, here - distance, end);
-                    if (length > longest) {
+                    if (length >= longest) {
                         longest = length;
                         nearest = distance;
                     }
@@ -122,7 +129,7 @@ int casemill_deflate_find(Deflate *deflate) {
             uint32_t *seen = deflate->last_seen + (four * UINT32_C(2654435761) >> (32 - HASH_BITS));
             int64_t distance = now - *seen;
             *seen = now;
-            if (distance > 0 && distance <= FARTHEST && distance <= position && u32(here - distance) == four) {
+            if (longest < LONG_ENOUGH && distance > 0 && distance <= FARTHEST && distance <= position && u32(here - distance) == four) {
                 int64_t length = equal_bytes(here, here - distance, end);
                 if (length > longest) {
                     longest = length;
@@ -133,8 +140,8 @@ int casemill_deflate_find(Deflate *deflate) {
                 longest = 0;
         }
         if (longest == 0) {
-            *token++ = *here;
-            position += 1;
+            for (int left = 4; left > 0 && position < deflate->end && token < token_end; left--)
+                *token++ = data[position++];
             continue;
         }
         int64_t most = (token_end - token) * (LONGEST - SHORTEST);
@@ -287,7 +294,7 @@ typedef struct {
     uint32_t value; /* of those bits */
 } Part;
 
-static Part length_part(uint32_t length) {
+static inline Part length_part(uint32_t length) {
     uint32_t over = length - 3;
     if (length == LONGEST)
         return (Part){LITERALS - 1, 0, 0};
@@ -297,16 +304,16 @@ static Part length_part(uint32_t length) {
     return (Part){FIRST_LENGTH + 4 * (top - 1) + (over >> (top - 2) & 3), top - 2, over & ((1u << (top - 2)) - 1)};
 }
 
-static Part distance_part(uint32_t less_one) {
+static inline Part distance_part(uint32_t less_one) {
     if (less_one < 4)
         return (Part){less_one, 0, 0};
     uint32_t top = 31 - (uint32_t)__builtin_clz(less_one);
     return (Part){2 * top + (less_one >> (top - 1) & 1), top - 1, less_one & ((1u << (top - 1)) - 1)};
 }
 
-static uint32_t length_of(uint32_t token) { return token >> LENGTH_AT & 511; }
+static inline uint32_t length_of(uint32_t token) { return token >> LENGTH_AT & 511; }
 
-static uint32_t distance_of(uint32_t token) { return token & (FARTHEST - 1); }
+static inline uint32_t distance_of(uint32_t token) { return token & (FARTHEST - 1); }
 
 /* Bits of the tokens without their extra bits, which cost the same in any code. */
 static uint64_t cost(const Code *code, const uint32_t *counts, int symbols) {
@@ -316,15 +323,27 @@ static uint64_t cost(const Code *code, const uint32_t *counts, int symbols) {
     return bits;
 }
 
-/* At most 56 bits at once. */
-static void put(Writer *writer, uint64_t value, uint32_t count) {
+static inline void store(uint8_t *at, uint64_t bits) {
+    at[0] = (uint8_t)bits;
+    at[1] = (uint8_t)(bits >> 8);
+    at[2] = (uint8_t)(bits >> 16);
+    at[3] = (uint8_t)(bits >> 24);
+    at[4] = (uint8_t)(bits >> 32);
+    at[5] = (uint8_t)(bits >> 40);
+    at[6] = (uint8_t)(bits >> 48);
+    at[7] = (uint8_t)(bits >> 56);
+}
+
+/* At most 48 bits at once. */
+static inline void put(Writer *writer, uint64_t value, uint32_t count) {
     writer->bits |= value << writer->count;
     writer->count += count;
-    for (int byte = 0; byte < STORED; byte++)
-        writer->at[byte] = (uint8_t)(writer->bits >> 8 * byte);
-    writer->at += writer->count >> 3;
-    writer->bits >>= writer->count & ~7u;
-    writer->count &= 7;
+    if (writer->count > 63 - 48) {
+        store(writer->at, writer->bits);
+        writer->at += writer->count >> 3;
+        writer->bits >>= writer->count & ~7u;
+        writer->count &= 7;
+    }
 }
 
 /* The lengths of both codes, as one row in which repeats are shortened (RFC 1951, 3.2.7). */
@@ -461,9 +480,8 @@ int casemill_deflate_write(Deflate *deflate, int final) {
         writer = put_tokens(writer, deflate->tokens, end, &fixed_literals, &fixed_distances);
     else
         writer = put_tokens(writer, deflate->tokens, end, &literals, &distances);
-    if (final)
-        put(&writer, 0, (8 - writer.count) & 7);
-    deflate->written = writer.at - deflate->out;
+    store(writer.at, writer.bits);
+    deflate->written = writer.at - deflate->out + (final ? (writer.count + 7) >> 3 : 0);
     deflate->bits = writer.bits;
     deflate->bit_count = writer.count;
     deflate->taken = 0;

@@ -23,9 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 from core.errors import IntegrityError
+from core.examples.deflate import LEAST_SHARE, Block, deflate_member, repeated_share, usable_library
+from core.examples.overlap import Overlap
 
 _zlib: Any
 try:
@@ -35,10 +38,6 @@ except ImportError:  # no build of isal for this processor
 
 _GZIP_FORMAT = 31
 _LARGEST_PIECE = 4 * 1024 * 1024
-
-Block = bytes | memoryview
-"""Content on its way into a member."""
-
 
 class Compression(str, Enum):
     """How the objects of a data set are compressed."""
@@ -69,6 +68,20 @@ def compress_blocks(blocks: Iterable[Block], level: int = 3, compression: Compre
         empty = empty and not len(block)
         pieces.append(packer.compress(block))
     return b"" if empty else b"".join((*pieces, packer.flush()))
+
+
+def compress_records(
+    blocks: Iterable[Block], overlap: Overlap, compression: Compression = Compression.GZIP
+) -> bytes:
+    """One case's records, as :func:`core.examples.pack.pack_blocks` yields them, as one member, empty where there are
+    none: by our own deflate where they repeat one another, else as :func:`compress_blocks`."""
+    rest = iter(blocks)
+    first = next(rest, b"")
+    together = chain((first,), rest)
+    if compression is Compression.GZIP and (library := usable_library()) is not None:
+        if repeated_share(library, first, overlap) >= LEAST_SHARE:
+            return deflate_member(library, together, overlap, _zlib.crc32)
+    return compress_blocks(together, compression=compression)
 
 
 def compress_member(data: bytes, level: int = 3, compression: Compression = Compression.GZIP) -> bytes:

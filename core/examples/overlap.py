@@ -1,0 +1,39 @@
+"""How far apart the same bytes stand in records whose windows overlap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from core.workload import Columns
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What the columns of a case say about repeats in its records: a hint that nothing depends on but speed and size.
+
+    ``shifts``: bytes by which a window begins after the one before it, for each field of overlapping windows.
+    ``rows``: bytes of one row of such a window.
+    """
+
+    shifts: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+
+    def distances(self, record_bytes: int) -> tuple[int, ...]:
+        """Bytes back to where the bytes of a record may have stood before, the likeliest first: in the window before,
+        in the same place of the record before, in the rows above."""
+        back = [record_bytes - shift for shift in self.shifts if shift < record_bytes]
+        return (*back, record_bytes, *(row * count for row in self.rows for count in (2, 1)))
+
+
+def find_overlap(columns: Columns) -> Overlap:
+    """From the strides of columns [n, window, …] that are overlapping views of one array."""
+    shifts, rows = set(), set()
+    for column in columns.values():
+        if column.ndim < 2 or len(column) < 2:
+            continue
+        contiguous = tuple(math.prod(column.shape[axis + 1 :]) * column.itemsize for axis in range(column.ndim))
+        if column.strides[1:] == contiguous[1:] and 0 < column.strides[0] < contiguous[0]:
+            shifts.add(column.strides[0])
+            rows.add(contiguous[1])
+    return Overlap(tuple(sorted(shifts)), tuple(sorted(rows)))
