@@ -14,10 +14,10 @@
 
 enum { DONE = 0, NO_ROOM = 1 };
 enum { SHORTEST = 4, LONGEST = 258, FARTHEST = 32768, MOST_DISTANCES = 8 };
-/* What a match costs more the farther away it is must be worth it. */
+/* A far match takes more bits than a near one: it must be worth them. */
 enum { SHORTEST_FAR = 6, FAR = 1024 };
 /* A match of so many bytes is taken without a look at the other distances. */
-enum { LONG_ENOUGH = 64 };
+enum { LONG_ENOUGH = 258 };
 enum { HASH_BITS = 12 };
 enum { END_OF_BLOCK = 256, FIRST_LENGTH = 257, LITERALS = 286, FIXED_LITERALS = 288, DISTANCES = 30, LENGTH_CODES = 19 };
 enum { LONGEST_CODE = 15, LONGEST_LENGTH_CODE = 7 };
@@ -33,7 +33,7 @@ typedef struct {
     int64_t position; /* the byte that is next; those before it are what matches may refer to */
     int64_t end;
     int64_t before; /* bytes of the stream before data[0] */
-    int64_t distances[MOST_DISTANCES]; /* the likeliest first; 0: none */
+    int64_t distances[MOST_DISTANCES]; /* the nearest first; 0: none */
     uint32_t last_seen[1 << HASH_BITS];
     int64_t matched; /* bytes */
 
@@ -119,7 +119,7 @@ int casemill_deflate_find(Deflate *deflate) {
                 int64_t distance = distances[at];
                 if (distance <= position && u32(here - distance) == four) {
                     int64_t length = equal_bytes(here, here - distance, end);
-                    if (length >= longest) {
+                    if (length > longest) {
                         longest = length;
                         nearest = distance;
                     }
@@ -140,6 +140,7 @@ int casemill_deflate_find(Deflate *deflate) {
                 longest = 0;
         }
         if (longest == 0) {
+            /* Four at once: values have four bytes or eight, and where none is found the next byte has none either. */
             for (int left = 4; left > 0 && position < deflate->end && token < token_end; left--)
                 *token++ = data[position++];
             continue;

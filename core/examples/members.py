@@ -39,6 +39,7 @@ except ImportError:  # no build of isal for this processor
 _GZIP_FORMAT = 31
 _LARGEST_PIECE = 4 * 1024 * 1024
 
+
 class Compression(str, Enum):
     """How the objects of a data set are compressed."""
 
@@ -70,17 +71,15 @@ def compress_blocks(blocks: Iterable[Block], level: int = 3, compression: Compre
     return b"" if empty else b"".join((*pieces, packer.flush()))
 
 
-def compress_records(
-    blocks: Iterable[Block], overlap: Overlap, compression: Compression = Compression.GZIP
-) -> bytes:
+def compress_records(blocks: Iterable[Block], overlap: Overlap, compression: Compression = Compression.GZIP) -> bytes:
     """One case's records, as :func:`core.examples.pack.pack_blocks` yields them, as one member, empty where there are
     none: by our own deflate where they repeat one another, else as :func:`compress_blocks`."""
     rest = iter(blocks)
     first = next(rest, b"")
     together = chain((first,), rest)
-    if compression is Compression.GZIP and (library := usable_library()) is not None:
-        if repeated_share(library, first, overlap) >= LEAST_SHARE:
-            return deflate_member(library, together, overlap, _zlib.crc32)
+    library = usable_library() if compression is Compression.GZIP else None
+    if library is not None and repeated_share(library, first, overlap) >= LEAST_SHARE:
+        return deflate_member(library, together, overlap, _zlib.crc32)
     return compress_blocks(together, compression=compression)
 
 

@@ -20,10 +20,11 @@ class Overlap:
     rows: tuple[int, ...] = ()
 
     def distances(self, record_bytes: int) -> tuple[int, ...]:
-        """Bytes back to where the bytes of a record may have stood before, the likeliest first: in the window before,
-        in the same place of the record before, in the rows above."""
-        back = [record_bytes - shift for shift in self.shifts if shift < record_bytes]
-        return (*back, record_bytes, *(row * count for row in self.rows for count in (2, 1)))
+        """Bytes back to where the bytes of a record may have stood before, ascending: in the two rows above, in the
+        window before, in the same place of the record before."""
+        rows = {row * count for row in self.rows for count in (1, 2)}
+        windows = {record_bytes - shift for shift in self.shifts}
+        return tuple(sorted(distance for distance in {*rows, *windows, record_bytes} if distance > 0))
 
 
 def find_overlap(columns: Columns) -> Overlap:

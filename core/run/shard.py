@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.examples.members import Block, Compression, compress_records, decompress_members
+from core.examples.deflate import Block
+from core.examples.members import Compression, compress_records, decompress_members
 from core.examples.overlap import find_overlap
 from core.examples.pack import pack_blocks
 from core.run.models import CaseEntry
