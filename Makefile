@@ -26,7 +26,7 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/recording/compile.py core/recording/walk.c
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/examples/deflate.c
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 	@echo "Installing casemill into $(VENV) ..."

@@ -1,7 +1,8 @@
-"""The part of the build that pyproject.toml cannot say: ``walk.c`` is compiled, where that is possible.
+"""The part of the build that pyproject.toml cannot say: the C sources are compiled, where that is possible.
 
 Without a compiler of its own a machine gets one from PyPI for the time of the build (``ziglang``). Where it fails,
-or ``CASEMILL_PLAIN`` is set, the package is installed all the same: it then reads recordings in plain Python.
+or ``CASEMILL_PLAIN`` is set, the package is installed all the same: it then reads recordings in plain Python,
+and isal compresses every case.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-_COMPILE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "core" / "recording" / "compile.py"))
+_COMPILE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "core" / "compile.py"))
 _IS_PLAIN = os.environ.get("CASEMILL_PLAIN", "0") not in ("", "0")
 
 
@@ -29,15 +30,16 @@ class _BuildLibrary(build_ext):
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _COMPILE["compile_walk"](target)
+            _COMPILE["compile_library"](Path(ext.sources[0]), target)
         except _COMPILE["CompileError"] as error:
             # Extension(optional=True) would want an error of its own, and hides the reason.
-            self.warn(f"walk.c cannot be compiled; recordings will be read in plain Python, slower: {error}")
+            self.warn(f"{ext.sources[0]} cannot be compiled; Casemill will do without, slower: {error}")
 
     def copy_extensions_to_source(self) -> None:
-        # For an editable installation; there is nothing to copy where nothing could be compiled.
-        if all(Path(self.build_lib, self.get_ext_filename(ext.name)).exists() for ext in self.extensions):
-            super().copy_extensions_to_source()
+        # For an editable installation; there is nothing to copy of what could not be compiled.
+        made = [ext for ext in self.extensions if Path(self.build_lib, self.get_ext_filename(ext.name)).exists()]
+        self.extensions = made
+        super().copy_extensions_to_source()
 
     def get_outputs(self) -> list[str]:
         return [path for path in super().get_outputs() if Path(path).exists()]
@@ -50,8 +52,13 @@ class _WheelForAnyPython(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
+def _extension(source: Path) -> Extension:
+    place = source.relative_to(Path(__file__).parent)
+    return Extension(".".join((*place.parent.parts, f"lib{place.stem}")), [str(place)])
+
+
 setup(
-    ext_modules=[] if _IS_PLAIN else [Extension("core.recording.libwalk", ["core/recording/walk.c"])],
+    ext_modules=[] if _IS_PLAIN else [_extension(source) for source in _COMPILE["SOURCES"]],
     cmdclass={"build_ext": _BuildLibrary, "bdist_wheel": _WheelForAnyPython},
     setup_requires=[] if _IS_PLAIN or _COMPILE["system_compiler"]() else ["ziglang==0.15.2"],
 )

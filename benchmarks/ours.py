@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks import patient
 from benchmarks.files import KEY, BenchRecording
 from benchmarks.layouts import TRACKS
-from core.examples.members import Compression, compress_blocks
+from core.examples.members import Compression, compress_records
+from core.examples.overlap import find_overlap
 from core.examples.pack import pack_blocks
 from core.recording.model import Recording
 from core.recording.read import read_recording
@@ -93,4 +94,4 @@ def done(result: CaseResult) -> CaseResult:
 
 def write_examples(schema: Schema, columns: Columns, path: Path, compression: Compression) -> None:
     """The writer alone: pack block by block, compress at the default level, write."""
-    path.write_bytes(compress_blocks(pack_blocks(schema, columns), compression=compression))
+    path.write_bytes(compress_records(pack_blocks(schema, columns), find_overlap(columns), compression))

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from core.recording.compile import LIBRARY, system_compiler
+from core.compile import SOURCES, library_of, system_compiler
 from tests.command_line import REPOSITORY
 from tests.dockerfile import copied_sources, entry_point, read_dockerfile, values, variables
 
@@ -123,18 +123,19 @@ def _copy_application(stand_in: StandIn) -> None:
             shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.so"))
         else:
             shutil.copy(origin, copy)
-    _compile_walk(stand_in)
+    _compile_libraries(stand_in)
     subprocess.run(["chmod", "-R", "a=rX", stand_in.application], check=True)
 
 
-def _compile_walk(stand_in: StandIn) -> None:
+def _compile_libraries(stand_in: StandIn) -> None:
     """What the image's compiler does, which is a large download: the machine's, else what the installation compiled."""
     (line,) = (line for line in values(read_dockerfile(), "build", "RUN") if "compile.py" in line)
     script = line.split()[1]
     if system_compiler():
         subprocess.run([sys.executable, script], cwd=stand_in.application, check=True)
-    elif LIBRARY.exists():
-        shutil.copy(LIBRARY, stand_in.application / LIBRARY.relative_to(REPOSITORY))
+        return
+    for library in filter(Path.exists, map(library_of, SOURCES)):
+        shutil.copy(library, stand_in.application / library.relative_to(REPOSITORY))
 
 
 def _install_packages(stand_in: StandIn) -> None:

@@ -1,78 +1,23 @@
-"""Compiles ``walk.c`` beside itself: with the system's C compiler, else with the one in the package ``ziglang``.
-
-Run when the package is installed (``setup.py``) and when the image is built: ``python core/recording/compile.py``.
-It needs neither Casemill's packages nor Python's headers.
-"""
+"""The library of ``walk.c``: where it stands, and how it is made (:mod:`core.compile`)."""
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 
-SOURCE = Path(__file__).with_name("walk.c")
-LIBRARY = Path(__file__).with_name("libwalk.so")
+from core import compile as compiling
+from core.compile import SOURCES, CompileError, library_of, system_compiler
 
-COMPILERS = ("cc", "gcc", "clang")
+__all__ = ["LIBRARY", "SOURCE", "CompileError", "compile_walk", "source_digest", "system_compiler"]
 
-# No contraction to fused operations: results must not differ between processors (design, rule 1).
-OPTIONS = ("-std=c99", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-fvisibility=default", "-Wall", "-Wextra")
-
-PORTABLE = ("-mcpu=baseline",)
-"""What zig needs to be told: without it the code is for the processor that compiles it, and no other."""
-
-
-class CompileError(Exception):
-    """No library: there is no compiler, or it failed; the text says which."""
+SOURCE = SOURCES[0]
+LIBRARY = library_of(SOURCE)
 
 
 def source_digest() -> str:
     """SHA-256 of ``walk.c``, first 16 digits: what a library says that it was made of."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-
-
-def system_compiler() -> str | None:
-    """The path of the system's C compiler."""
-    return next(filter(None, map(which, COMPILERS)), None)
-
-
-def compile_commands(target: Path) -> list[list[str]]:
-    """The command of every compiler that is here, the system's first."""
-    compiler = system_compiler()
-    found = [[compiler]] if compiler else []
-    if find_spec("ziglang"):
-        found.append([sys.executable, "-m", "ziglang", "cc", *PORTABLE])
-    digest = f'-DCASEMILL_DIGEST="{source_digest()}"'
-    return [[*command, *OPTIONS, digest, "-o", str(target), str(SOURCE)] for command in found]
+    return compiling.source_digest(SOURCE)
 
 
 def compile_walk(target: Path = LIBRARY) -> None:
-    """Make the library at ``target``, in place of an older one.
-
-    Raises
-    ------
-    CompileError
-        See there.
-    """
-    import subprocess  # not at the top: the reader imports this module for the digest alone
-
-    failures = []
-    unfinished = target.with_name(f"{target.name}.tmp")
-    for command in compile_commands(unfinished):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            # At once: a process that has the old library loaded keeps it.
-            unfinished.replace(target)
-            return
-        failures.append(f"{command[0]}: {done.stderr.strip() or done.returncode}")
-    unfinished.unlink(missing_ok=True)
-    raise CompileError("\n".join(failures) or "there is no C compiler, and no package ziglang")
-
-
-if __name__ == "__main__":
-    try:
-        compile_walk()
-    except CompileError as error:
-        sys.exit(f"{SOURCE.name} cannot be compiled: {error}")
+    """Make the library at ``target``; errors as :func:`core.compile.compile_library`."""
+    compiling.compile_library(SOURCE, target)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.examples.members import Block, Compression, compress_blocks, decompress_members
+from core.examples.deflate import Block
+from core.examples.members import Compression, compress_records, decompress_members
+from core.examples.overlap import find_overlap
 from core.examples.pack import pack_blocks
 from core.run.models import CaseEntry
 from core.run.plan import PlannedCase
@@ -52,7 +54,7 @@ class OpenShard:
             The workload's columns do not fit its schema.
         """
         blocks = pack_blocks(schema, result.columns) if result.windows else ()
-        member = compress_blocks(self._hashed(blocks), compression=self.compression)
+        member = compress_records(self._hashed(blocks), find_overlap(result.columns), self.compression)
         case = planned.case
         entry = CaseEntry(
             case_id=case.id,

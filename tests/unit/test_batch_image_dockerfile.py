@@ -67,8 +67,8 @@ def test_packages_come_as_checked_wheels() -> None:
 
 def test_the_walk_is_compiled_from_the_copied_source_by_the_compiler_of_the_installation() -> None:
     lines = [f"{item.name} {item.value}" for item in RECIPE if item.stage == "build"]
-    (compiling,) = (place for place, line in enumerate(lines) if "core/recording/compile.py" in line)
-    assert lines[compiling].startswith("RUN /build/tools/bin/python core/recording/compile.py && ")
+    (compiling,) = (place for place, line in enumerate(lines) if "core/compile.py" in line)
+    assert lines[compiling].startswith("RUN /build/tools/bin/python core/compile.py && ")
     assert lines.index("COPY core ./core") < compiling
     assert pins(BUILD_LIST) == {"ziglang": re.findall(r'"ziglang==(.+?)"', SETUP.read_text(encoding="utf-8"))[0]}
     assert BUILD_LIST.read_text(encoding="utf-8").count("--hash=sha256:") >= 2, "for both processors"

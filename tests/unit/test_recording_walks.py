@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import random
-import shutil
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core import compile as compiling
 from core.errors import ContentError
-from core.recording import compile as compiling
+from core.recording import compile as walk_compiling
 from core.recording import walks
 from core.recording.compile import LIBRARY, CompileError, compile_walk, source_digest, system_compiler
 from core.recording.model import Recording
 from core.recording.native import LibraryError, load_library
 from core.recording.vital import read_vital
 from core.recording.walks import PLAIN, walk_in_use
-from tests.command_line import REPOSITORY
 from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
 
 T = 1_500_000_000.0
@@ -143,9 +141,9 @@ def test_a_library_of_another_source_is_refused(monkeypatch: pytest.MonkeyPatch,
     compile_walk(target)
     assert load_library(target).casemill_digest().decode() == source_digest()
     other = tmp_path / "walk.c"
-    other.write_text(f"{compiling.SOURCE.read_text()}\n")
+    other.write_text(f"{walk_compiling.SOURCE.read_text()}\n")
     with monkeypatch.context() as patch:
-        patch.setattr(compiling, "SOURCE", other)
+        patch.setattr(walk_compiling, "SOURCE", other)
         compile_walk(tmp_path / "other.so")
     with pytest.raises(LibraryError, match="compiled from another"):
         load_library(tmp_path / "other.so")
@@ -174,19 +172,11 @@ def test_recordings_are_read_without_a_library(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_compiling_says_why_it_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(compiling, "compile_commands", lambda target: [])
+    monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [])
     with pytest.raises(CompileError, match="no C compiler"):
         compile_walk(tmp_path / "x.so")
     program = "import sys; sys.exit('syntax error')"
-    monkeypatch.setattr(compiling, "compile_commands", lambda target: [[sys.executable, "-c", program]])
+    monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [[sys.executable, "-c", program]])
     with pytest.raises(CompileError, match="syntax error"):
         compile_walk(tmp_path / "x.so")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
-def test_compiling_needs_no_package(tmp_path: Path) -> None:
-    for name in ("compile.py", "walk.c"):
-        shutil.copy(REPOSITORY / "core" / "recording" / name, tmp_path)
-    subprocess.run([sys.executable, "-I", "-S", tmp_path / "compile.py"], check=True)
-    assert load_library(tmp_path / "libwalk.so")

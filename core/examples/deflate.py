@@ -1,0 +1,193 @@
+"""Gzip members of records that repeat one another, by the library of ``deflate.c``."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from core.compile import PLAIN, SOURCES, library_of, source_digest
+from core.examples.framing import FRAME_BYTES
+from core.examples.overlap import Overlap
+
+SOURCE = SOURCES[1]
+LIBRARY = library_of(SOURCE)
+
+FARTHEST = 32 * 1024
+"""How far back deflate can refer (RFC 1951)."""
+
+LEAST_SHARE = 0.5
+"""Bytes that must be repeats for the library to be the better choice (figures: :mod:`core.examples.members`)."""
+
+_PROBED_RECORDS = 8
+_MOST_DISTANCES, _HASHES = 8, 1 << 12
+_TOKENS = 1 << 16
+# A token takes at most 31 bits of the fixed code (a match of four bytes or more), and no other code is used that takes
+# more in all; and the block's first and last bits, what the block before left over, and the store of eight bytes.
+_OUT_BYTES = 4 * _TOKENS + 64
+_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+_INTEGER = ctypes.c_int64
+
+Block = bytes | memoryview
+"""Content on its way into a member."""
+
+Checksum = Callable[[Block, int], int]
+"""CRC-32 of bytes, begun with that of those before."""
+
+
+class _Deflate(ctypes.Structure):
+    """``Deflate`` of deflate.c, field by field; addresses as plain pointers."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("position", _INTEGER),
+        ("end", _INTEGER),
+        ("before", _INTEGER),
+        ("distances", _INTEGER * _MOST_DISTANCES),
+        ("last_seen", ctypes.c_uint32 * _HASHES),
+        ("matched", _INTEGER),
+        ("tokens", ctypes.c_void_p),
+        ("token_room", _INTEGER),
+        ("taken", _INTEGER),
+        ("out", ctypes.c_void_p),
+        ("out_room", _INTEGER),
+        ("written", _INTEGER),
+        ("bits", ctypes.c_uint64),
+        ("bit_count", _INTEGER),
+    )
+
+
+class LibraryError(Exception):
+    """There is no compiled deflate that may be used; the text says why."""
+
+
+def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
+    """The compiled deflate.
+
+    Raises
+    ------
+    LibraryError
+        It was never compiled, cannot be loaded here, or was compiled from another ``deflate.c``.
+    """
+    if not path.exists():
+        raise LibraryError("it was not compiled when the package was installed")
+    try:
+        library = ctypes.CDLL(str(path))
+        library.casemill_digest.restype = ctypes.c_char_p
+        library.casemill_deflate_bytes.restype = _INTEGER
+        library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
+        library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
+        made_of = library.casemill_digest().decode()
+        deflate_bytes = library.casemill_deflate_bytes()
+    except (OSError, AttributeError) as error:
+        raise LibraryError(f"it cannot be loaded: {error}") from None
+    if made_of != source_digest(SOURCE) or deflate_bytes != ctypes.sizeof(_Deflate):
+        raise LibraryError("it was compiled from another deflate.c: install the package again")
+    return library
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    try:
+        return load_library()
+    except LibraryError:
+        return None  # the member is then larger, and takes longer to make
+
+
+def usable_library() -> ctypes.CDLL | None:
+    """The library, where there is one and nobody forbids it (``CASEMILL_PLAIN``)."""
+    return None if os.environ.get(PLAIN, "0") not in ("", "0") else _library()
+
+
+def repeated_share(library: ctypes.CDLL, block: Block, overlap: Overlap) -> float:
+    """Share of bytes in the block's first records, but for the very first, that repeat bytes before them; 0 where there
+    is one record only, or they are no records of equal size."""
+    size = _record_bytes(block)
+    records = min(len(block) // size, _PROBED_RECORDS) if size else 0
+    if records < 2:
+        return 0.0
+    deflating = Deflating(library)
+    deflating.add(block[:size], overlap)
+    first = deflating.matched
+    deflating.add(block[size : records * size], overlap)
+    return (deflating.matched - first) / ((records - 1) * size)
+
+
+def deflate_member(library: ctypes.CDLL, blocks: Iterable[Block], overlap: Overlap, checksum: Checksum) -> bytes:
+    """One gzip member without time stamp and name, of blocks of frames of equal size (any bytes are right, though)."""
+    deflating = Deflating(library)
+    size, crc = 0, 0
+    for block in blocks:
+        crc = checksum(block, crc)
+        size += len(block)
+        deflating.add(block, overlap)
+    return b"".join((_GZIP_HEADER, *deflating.finish(), struct.pack("<II", crc, size & 0xFFFFFFFF)))
+
+
+class Deflating:
+    """A deflate stream in the making: keeps the last 32 KiB of what went in, and what came out."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        self._tokens = np.empty(_TOKENS, np.uint32)
+        self._out = np.empty(_OUT_BYTES, np.uint8)
+        self._deflate = _Deflate(
+            tokens=self._tokens.ctypes.data,
+            token_room=_TOKENS,
+            out=self._out.ctypes.data,
+            out_room=_OUT_BYTES,
+        )
+        self._reference = ctypes.byref(self._deflate)
+        self._pieces: list[bytes] = []
+        self._last = b""
+        self._size = 0
+
+    @property
+    def matched(self) -> int:
+        """Bytes so far that repeat bytes before them."""
+        return int(self._deflate.matched)
+
+    def add(self, block: Block, overlap: Overlap) -> None:
+        """Take the next bytes, which repeat those before them as ``overlap`` says, or do not."""
+        found = overlap.distances(_record_bytes(block))[:_MOST_DISTANCES]
+        self._deflate.distances[:] = (*found, *(0,) * (_MOST_DISTANCES - len(found)))
+        # The first bytes stand behind the last ones of the block before, the others behind those.
+        joined = b"".join((self._last, block[:FARTHEST]))
+        self._find(joined, len(self._last))
+        if len(block) > FARTHEST:
+            self._find(block, FARTHEST)
+        self._last = bytes(block[-FARTHEST:]) if len(block) >= FARTHEST else joined[-FARTHEST:]
+
+    def finish(self) -> list[bytes]:
+        """The stream, whose last block this writes."""
+        self._write(final=True)
+        return self._pieces
+
+    def _find(self, data: Block, begin: int) -> None:
+        """Tokens of ``data`` from ``begin`` on, behind which it goes on from what was taken before."""
+        if begin == len(data):
+            return
+        deflate = self._deflate
+        held = np.frombuffer(data, np.uint8)  # it stays in place until the library is done
+        deflate.data, deflate.position, deflate.end = held.ctypes.data, begin, len(held)
+        deflate.before = self._size - begin
+        while self._library.casemill_deflate_find(self._reference):
+            self._write(final=False)
+        self._size += len(held) - begin
+
+    def _write(self, final: bool) -> None:
+        if self._library.casemill_deflate_write(self._reference, final):
+            raise RuntimeError("a deflate block needs more room than its tokens can take")
+        self._pieces.append(self._out[: self._deflate.written].tobytes())
+        self._deflate.written = 0
+
+
+def _record_bytes(block: Block) -> int:
+    """Bytes of each frame in a block of equal ones; 0 where it is none."""
+    size = int.from_bytes(block[:8], "little") + FRAME_BYTES
+    return size if len(block) % size == 0 else 0
