@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError
 from core.examples import wire
 from core.examples.columns import column_dtype, row_shape
+from core.examples.deflate import Block
 from core.examples.frames import FrameRun, cut, frame_runs, frame_stop, wrong_data
 from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, masked_crc32c
-from core.examples.members import Block
 from core.examples.walk import Span, Structure, walk
 from core.schema import Field, Kind, Schema
 from core.workload import Columns

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import IntegrityError
-from core.examples.members import Block, Compression, decompress_members
+from core.examples.deflate import Block
+from core.examples.members import Compression, decompress_members
 from core.examples.parse import BatchReader
 from core.run.models import CaseEntry, ShardEntry
 from core.run.verify_values import Provenance, ValueRanges

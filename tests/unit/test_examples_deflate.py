@@ -260,3 +260,10 @@ def test_what_does_not_compile_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CompileError):
         compile_library(source, library_of(source))
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_library_that_was_compiled_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = deflate.deflate_member
+    monkeypatch.setattr(deflate, "deflate_member", lambda *given: real(*given)[:-9] + bytes(9))
+    with pytest.raises(deflate.LibraryError, match="does not inflate"):
+        deflate.load_library()
