@@ -61,3 +61,12 @@ def problems(batch: int, case: list[int], order: list[int], share: list[float]) 
 def test_problems_do_not_depend_on_the_batches(batch: int, changes: dict[str, Any], expected: list[str]) -> None:
     sound = {"case": [7] * 4, "order": ORDER, "share": [0.0, 0.25, 0.5, 1.0]}
     assert problems(batch, **{**sound, **changes}) == expected
+
+
+@pytest.mark.parametrize(("few", "waiting"), [(0, 1), (1, 2), (4096, 3)])
+def test_columns_that_wait_are_judged_like_others(few: int, waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.run.verify_values._FEW_VALUES", few)
+    monkeypatch.setattr("core.run.verify_values._MOST_WAITING", waiting)
+    assert problems(1, [7] * 4, ORDER, [0, 2, 0, 1]) == ["share goes up to 2, above 1"]
+    assert problems(1, [7] * 4, ORDER, [0, 1, 0, np.nan]) == ["share holds values that are not finite"]
+    assert problems(1, [7] * 4, ORDER, [-1, 1, 0, 1]) == ["share goes down to -1, below 0"]
