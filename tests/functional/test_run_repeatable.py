@@ -42,10 +42,11 @@ def run(cohort: TinyCohort, output: Path, workers: int, cases: str = "all", part
 
 
 def files(folder: Path) -> dict[str, str]:
+    """Objects and their hashes. A killed write leaves NAME#1 behind, which no listing of the store shows."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and "#" not in path.name
     }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 from moto.awslambda.models import LambdaFunction
+from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from tests.image_stand_in import StandIn, image_stand_in
@@ -307,6 +308,9 @@ def local_cloud(
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
         stack.enter_context(own_types(endpoint))
+        # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
+        moto_api_backend.reset()
+        stack.callback(moto_api_backend.reset)
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch)
         cloudwatch = cloud.client("cloudwatch")
         functions.on_log = lambda name, text: put_metrics(cloudwatch, text)
