@@ -122,7 +122,10 @@ def _known(events: list[dict[str, Any]]) -> dict[str, Any]:
     for document in _documents(events):
         for name in ("run", "inspect", "guard"):
             part = document.get(name)
-            if isinstance(part, dict) and name not in found and (name != "guard" or "spent_usd" in part):
+            # An inspection that found nothing left to do has no round: the last one's stays to be shown.
+            if not isinstance(part, dict) or name in found:
+                continue
+            if {"inspect": bool(part.get("round")), "guard": "spent_usd" in part}.get(name, True):
                 found[name] = part
     return found
 

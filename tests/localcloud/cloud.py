@@ -65,6 +65,7 @@ class LocalCloud:
     faults: FaultyApplication
     scratch: Path
     outputs: dict[str, str] = field(default_factory=dict)
+    _log_groups: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """An administrator's client."""
@@ -108,6 +109,7 @@ class LocalCloud:
         if not found["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in found["StackStatus"]:
             raise RuntimeError(f"{stack}: {found['StackStatus']} {found.get('StackStatusReason', '')}")
         self.permissions.forget_policies()
+        self._log_groups = self._groups_of_functions(stack, json.loads(template))
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
         return self.outputs
 
@@ -161,6 +163,30 @@ class LocalCloud:
     def evaluate_alarms(self) -> list[str]:
         """Look at every alarm once; gives the names of those that were raised."""
         return evaluate_alarms(self.client("cloudwatch"), self.client("sns"))
+
+    def keep_log(self, function: str, text: str) -> None:
+        """What a function printed: into its log group, as the template says, and its figures into the metrics."""
+        put_metrics(self.client("cloudwatch"), text)
+        group, logs = self._log_groups.get(function), self.client("logs")
+        events = [{"timestamp": int(time.time() * 1000), "message": line} for line in text.splitlines() if line]
+        if group and events:
+            stream = f"{time.time_ns()}"
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+    def _groups_of_functions(self, stack: str, template: dict[str, Any]) -> dict[str, str]:
+        """The emulator drops a function's logging configuration."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        names = {
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for page in pages
+            for item in page["StackResourceSummaries"]
+        }
+        return {
+            names[logical]: names[resource["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+            for logical, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::Lambda::Function" and "LoggingConfig" in resource["Properties"]
+        }
 
     def _upload_assets(self, assembly: Path, stack: str) -> None:
         client = self.client("s3")
@@ -312,7 +338,6 @@ def local_cloud(
         moto_api_backend.reset()
         stack.callback(moto_api_backend.reset)
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch)
-        cloudwatch = cloud.client("cloudwatch")
-        functions.on_log = lambda name, text: put_metrics(cloudwatch, text)
+        functions.on_log = cloud.keep_log
         _bootstrap(cloud)
         yield cloud
