@@ -307,6 +307,8 @@ def local_cloud(
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         stack.callback(server.stop)
+        # Last of all but the server: until its processes have ended, their logs need their groups.
+        stack.callback(moto_api_backend.reset)
         _, port = server.get_host_and_port()
         endpoint = f"http://127.0.0.1:{port}"
         before = os.environ.get("MOTO_PORT")
@@ -336,7 +338,6 @@ def local_cloud(
         stack.enter_context(own_types(endpoint))
         # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
         moto_api_backend.reset()
-        stack.callback(moto_api_backend.reset)
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch)
         functions.on_log = cloud.keep_log
         _bootstrap(cloud)
