@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -36,6 +37,10 @@ Result = TypeVar("Result")
 
 DEFAULT_PIECE_BYTES = 256 * 1024
 WHOLE_PIECE_BYTES = 8 * 1024 * 1024
+FOLDER_PIECE_BYTES = 1024 * 1024
+"""The smallest piece that a folder is read in: the library streams a file in reads of 8 KiB, which takes ten times the
+processor time of reading it range by range."""
+
 _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
@@ -146,8 +151,20 @@ class Store:
 
         A connection that breaks is taken up where it broke, in the same version of the object.
         """
+        if self.is_remote:
+            return self._download(key, piece_bytes, self._access.patience(stop))
+        return self._read_ranges(key, max(piece_bytes, FOLDER_PIECE_BYTES))
+
+    def _read_ranges(self, key: str, piece_bytes: int) -> Iterator[bytes]:
+        """The object in one version, range by range."""
+        meta = self._call(key, lambda objects: obstore.head(objects, key))
+        for start in range(0, meta["size"], piece_bytes):
+            end = min(start + piece_bytes, meta["size"])
+            options: GetOptions = {"range": (start, end), "if_match": meta["e_tag"]}
+            yield self._call(key, partial(_whole, key=key, options=options))
+
+    def _download(self, key: str, piece_bytes: int, patience: Patience) -> Iterator[bytes]:
         where = self._where(key)
-        patience = self._access.patience(stop)
         offset, size, version = 0, None, None
         while size is None or offset < size:
             options: GetOptions = {"range": {"offset": offset}, "if_match": version} if offset else {}
@@ -267,6 +284,10 @@ class Store:
             # The library's word on a key with "..", or with an empty part.
             what = (str(error).strip() or "bad key").splitlines()[0]
             raise BadRequestError("bad_location", what, where=self._where(key), fix="Check the spelling.") from error
+
+
+def _whole(objects: ObjectStore, key: str, options: GetOptions) -> bytes:
+    return bytes(obstore.get(objects, key, options=options).bytes())
 
 
 def open_store(uri: str | os.PathLike[str], *, create: bool = False) -> Store:
