@@ -84,6 +84,12 @@ def test_parts_with_processes_of_their_own(folder: BenchFolder, name: str) -> No
     assert not list((folder.root / "scratch").iterdir())
 
 
+def test_start_up_is_that_of_whole_programs(folder: BenchFolder) -> None:
+    figures = {found.what: found.figure for found in parts()["startup"](folder, TINY).lines}
+    assert figures["import of the worker"] < figures["a process that imports the worker"]
+    assert figures["bare Python"] < figures["a process that imports numpy"]
+
+
 def test_cache_is_measured_or_said_to_be_missing(folder: BenchFolder) -> None:
     part = parts()["cache"](folder, TINY)
     assert bool(part.lines) != bool(part.missing)
