@@ -45,11 +45,11 @@ def keep_freed_memory() -> bool:
     """Let this process keep what a case has freed for the next case; whether the C library can (glibc).
 
     A case frees its arrays and the next one asks for as much again. Given back in between, each page of 4 KiB must be
-    cleared and mapped anew, which took an eighth of a packed case. The peak stays what it was; 64 MiB are kept at the
-    most.
+    cleared and mapped anew, which took an eighth of a packed case. The peak stays what it was; at the most 256 MiB
+    are kept.
     """
     try:
         library = ctypes.CDLL(None)
-        return bool(library.mallopt(_MMAP_THRESHOLD, 32 << 20)) and bool(library.mallopt(_TRIM_THRESHOLD, 64 << 20))
+        return bool(library.mallopt(_MMAP_THRESHOLD, 32 << 20)) and bool(library.mallopt(_TRIM_THRESHOLD, 256 << 20))
     except (OSError, AttributeError):
         return False  # another C library, which has its own ways

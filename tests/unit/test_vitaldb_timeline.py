@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.recording.collect import Samples, settle
 from core.workloads.vitaldb.grid import hold_seconds, resample, taken
@@ -58,3 +60,18 @@ def test_the_grid_of_a_timeline() -> None:
     np.testing.assert_array_equal(grid, resample(recorded - 10.0, values, hold_seconds(recorded), 12))
     assert timeline.places(12) is timeline.places(12)
     assert len(timeline.places(3)) == 3
+
+
+@given(
+    st.integers(2, 6000),
+    st.sampled_from([0.0, 0.001, 0.3, 1.0]),
+    st.floats(0.0, 1.0),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=200)
+def test_the_hold_follows_the_median_interval(count: int, jitter: float, silent: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    intervals = 2.0 + jitter * random.standard_normal(count)
+    intervals[random.random(count) < silent * 0.6] = random.choice([0.0, 2.0, 7.0, 500.0])
+    times = np.cumsum(np.abs(intervals))
+    assert hold_seconds(times) == min(max(1.5 * float(np.median(np.diff(times))), 2.0), 600.0)
