@@ -104,10 +104,10 @@ def verify_published(store: Store, workers: int = 1) -> tuple[Verification, Mani
         ``no_manifest``: there is no manifest that can be read, so that nothing can be checked.
     """
     data_set = DataSetLayout("")
-    manifest, split = _read_documents(store, data_set)
+    manifest, split = read_documents(store, data_set)
     findings = verify_shards(store, data_set, manifest, workers)
     strangers = _strangers(store, data_set, manifest)
-    seal = _seal_check(store, data_set, manifest)
+    seal = check_seal(store, data_set, manifest)
     return verify_data_set(manifest, split, findings, split.cases, strangers, [seal]), manifest
 
 
@@ -133,7 +133,8 @@ def read_success(store: Store, data_set: DataSetLayout) -> Success | None:
         return None
 
 
-def _read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
+def read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
+    """The manifest and the split of a data set; ``no_manifest`` where one is missing or cannot be read."""
     try:
         manifest = Manifest.model_validate_json(store.get(data_set.manifest))
         split = SplitDocument.model_validate_json(store.get(data_set.split))
@@ -157,7 +158,8 @@ def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: 
     store.put(data_set.success, success.to_bytes())
 
 
-def _seal_check(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
+def check_seal(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
+    """Whether ``_SUCCESS`` vouches for the documents as they are; no shard is read."""
     success = read_success(store, data_set)
     if success is None:
         return make_check("seal", ["there is no readable _SUCCESS: nobody vouches for this data set"], "")
