@@ -159,11 +159,12 @@ class Licence:
 class DataSetFacts:
     """What a workload may know of a data set that is about to be published.
 
-    ``source`` is the location that the cases' objects were read from. ``cases`` are those that gave examples, in the
-    order of the plan. ``metadata`` is the content of ``preprocessing_metadata.json``.
+    ``source`` is the location that the cases' objects were read from, ``selection`` what was asked of it. ``cases`` are
+    those that gave examples, in the order of the plan. ``metadata`` is the content of ``preprocessing_metadata.json``.
     """
 
     source: str | None
+    selection: Json
     cases: Sequence[Case]
     metadata: Json
 

@@ -35,7 +35,7 @@ def portrait(plan: Plan, workload: Workload, manifest: Manifest, split: SplitDoc
         if case.outcome is Outcome.DONE
     }  # fmt: skip
     cases = [entry.case for entry in plan.cases if entry.case.id in done]
-    facts = DataSetFacts(plan.request.source, cases, metadata)
+    facts = DataSetFacts(plan.request.source, plan.request.selection, cases, metadata)
     description = workload.describe(facts) if isinstance(workload, DescribedWorkload) else _plain(workload.name)
     stated = plan.request.source_licence
     return Portrait(

@@ -30,9 +30,9 @@ def describe_data_set(facts: DataSetFacts) -> Description:
     return Description(
         summary="Windows of signals recorded during surgery, with drug rates and ventilator values that follow them.",
         purpose=_PURPOSE,
-        source=door.source if door else _SOURCE_UNKNOWN,
+        source=f"{door.source if door else _SOURCE_UNKNOWN} {_selected(facts.selection)}",
         licence=door.licence if door else None,
-        limits=_limits(facts.metadata["quality"], persons, door),
+        limits=_limits(facts.metadata, door),
         quality="\n".join([_persons_table(persons), _feature_table(facts.metadata["quality"])]),
         citations=door.citations
         if door
@@ -51,8 +51,7 @@ Not made for: decisions about patients, without a study that shows that a model 
 *should* be given (the targets are what was done, right or wrong); comparisons of persons, staff or hospitals; finding
 out who somebody is."""
 
-_SOURCE_UNKNOWN = """\
-Recordings from a folder or bucket that does not tell whose they are."""
+_SOURCE_UNKNOWN = "Recordings from a folder or bucket that does not tell whose they are."
 
 _OPEN_SET_LIMIT = (
     "The open data set comes from ten of the 31 operating rooms of one hospital (Seoul National University Hospital)"
@@ -64,8 +63,22 @@ _OPEN_SET_LIMIT = (
 _UNKNOWN_LIMIT = "Where the recordings come from is not known here, so nobody can say whom they stand for."
 
 
-def _limits(quality: Json, persons: Sequence[Patient], door: Door | None) -> tuple[str, ...]:
+def _selected(selection: Json) -> str:
+    cases, where = selection.get("cases", "all"), selection.get("where")
+    text = "All cases were selected" if cases == "all" else f"Selected were the cases {_code(cases)}"
+    return f"{text}, of those with a clinical row where {_code(where)}." if where else f"{text}."
+
+
+def _code(text: str) -> str:
+    """Words of the user's on one line, in which Markdown sees nothing of its own."""
+    return "`" + " ".join(text.replace("`", "'").split()) + "`"
+
+
+def _limits(metadata: Json, door: Door | None) -> tuple[str, ...]:
+    quality = metadata["quality"]
     read, features = quality["cases_read"], quality["features"]
+    profiles = ", ".join(f"{name} {told_share(count, read)}" for name, count in quality["profiles"].items())
+    syringes = ", ".join(f"{track} {content:g}" for track, content in metadata["concentrations"].items())
     imputed: dict[str, list[str]] = {}
     for name, count in quality["static_imputed_cases"].items():
         if count:
@@ -79,6 +92,9 @@ def _limits(quality: Json, persons: Sequence[Patient], door: Door | None) -> tup
         "Cases without a ventilator (neither tidal volume nor PEEP):"
         f" {told_share(quality['cases_without_ventilator'], read)}."
         " A 0 of a ventilator feature means that nothing was connected, not that nothing was breathed.",
+        f"Devices, by profile: {profiles or 'none'}. Devices differ in what they measure and how they average it.",
+        "Drug rates are pump rates times the content that the syringe is taken to have (propofol in mg/mL, the others"
+        f" in µg/mL): {syringes}. Recordings do not tell it.",
         "Boluses, blood products, fluids and events such as incision are not in the signals. Changes that follow them"
         " come without their cause.",
         f"The patient's values where the clinical table has none are defaults: {patients or 'none were needed'}. Body"
