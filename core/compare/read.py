@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from core.compare.drift import Histogram
 from core.compare.side import CaseState, Effort, Feature, Side
 from core.cost.report import CostReport
-from core.errors import BadRequestError, CasemillError
+from core.errors import BadRequestError, CasemillError, IntegrityError
 from core.run.assemble import Commits, build_metadata, read_commits
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Attempt, CaseEntry, Json, Manifest, RunRequest, SplitDocument, Verification
@@ -85,7 +85,12 @@ def _of_run(store: Store, location: str, build_workload: WorkloadFactory) -> Sid
             "bad_run", "not a run's folder", where=location, fix="Give OUT/runs/RUN_ID, as the run wrote it."
         )
     run_id = store.uri.rpartition("/")[2]
-    request = read_request(output, run_id)
+    try:
+        request = read_request(output, run_id)
+    except ValidationError as error:
+        raise IntegrityError(
+            "plan_damaged", "run.json cannot be read", where=location, fix="Start the run afresh."
+        ) from error
     remarks: list[str] = []
     effort = _effort(output, RunLayout(run_id), remarks)
     data_set = DataSetLayout.named(request.data_set)

@@ -15,7 +15,9 @@ from core.run.facts import Portrait
 from core.run.models import SPLITS, Json, Manifest, Split
 from core.schema import Field, Kind
 
-CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+"""The vocabulary, and its extension for responsible use, whose keys start with ``rai:``."""
+
 _ALL_FILES = "all-files"
 TFRECORD = "https://www.tensorflow.org/tutorials/load_data/tfrecord"
 

@@ -173,6 +173,28 @@ def test_what_is_neither(
     assert answer.out == ""
 
 
+def test_a_run_whose_documents_are_damaged(
+    command: Command, tiny_run: Answer, tiny_output: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(tiny_output, output)
+    run = output / "runs" / tiny_run.json["run_id"]
+    attempt = next((run / "attempts").rglob("*.json"))
+    for path in (attempt, run / "cost.json"):
+        path.write_text("{}")
+    answer = command("compare", tiny_run.json["location"], run, "--json")
+    assert (answer.code, answer.json["same_data"]) == (0, True)
+    assert "an attempt's record cannot be read: the time is unknown" in answer.err
+    assert "cost.json cannot be read: the cost is unknown" in answer.err
+    (run / "run.json").write_text("{}")
+    answer = command("compare", tiny_run.json["location"], run)
+    assert answer.code == 1
+    assert answer.err.startswith(f"error [plan_damaged] {run}: run.json cannot be read")
+    answer = command("compare", tiny_run.json["location"], output / "datasets" / "tiny", "--json")
+    assert answer.code == 0
+    assert "the source is unknown" in answer.err
+
+
 def test_a_page_that_cannot_be_written(command: Command, tiny_run: Answer, tmp_path: Path) -> None:
     place = tiny_run.json["location"]
     for path in (tmp_path, tmp_path / "none" / "page.html"):
