@@ -46,6 +46,8 @@ def head_lines(comparison: Comparison) -> list[str]:
 
 def verdict(comparison: Comparison) -> str:
     """One sentence: are these the same data?"""
+    if comparison.same_data and not (comparison.first.verified and comparison.second.verified):
+        return "By their documents the data are the same; not both are verified."
     if comparison.same_data:
         return "The data are the same: cases, outcomes, sides, schema and root hash."
     if None in (comparison.first.root_hash, comparison.second.root_hash):

@@ -115,6 +115,12 @@ def test_what_does_not(change: dict[str, Any]) -> None:
     assert compare(SIDE, replace(SIDE, **change)).same_data
 
 
+def test_what_is_not_verified_is_the_same_by_its_documents_only() -> None:
+    text = said(compare(SIDE, replace(SIDE, doubts=("changed",))))
+    assert "By their documents the data are the same; not both are verified." in text
+    assert "The data are the same" not in text
+
+
 def test_two_unfinished_runs_are_never_called_the_same() -> None:
     open_side = replace(SIDE, root_hash=None)
     assert not compare(open_side, open_side).same_data
