@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from core.errors import BadRequestError, ContentError
 from core.recording.read import read_recording
 from core.schema import Field, Kind, Role, Schema
-from core.workload import Case, CaseResult, Cohort, Columns, Outcome, Source
+from core.workload import Case, CaseResult, Cohort, Columns, DataSetFacts, Description, Outcome, Source
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
+from core.workloads.vitaldb.description import describe_data_set
 from core.workloads.vitaldb.features import FEATURE_NAMES, TARGET_NAMES
 from core.workloads.vitaldb.grid import Floats, normalised_grid
 from core.workloads.vitaldb.grid_cache import GridExtract, extract_depends_on, read_extract
@@ -125,6 +126,9 @@ class VitaldbWorkload:
 
     def card(self) -> str:
         return card_section(self._configuration)
+
+    def describe(self, facts: DataSetFacts) -> Description:
+        return describe_data_set(facts)
 
     def _columns(self, case: Case, clinical: Floats, patient: Patient, count: int) -> Columns:
         configuration = self._configuration
