@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.command_line import casemill
 from tests.localcloud.alarms import Mailbox
 from tests.localcloud.cloud import LocalCloud, local_cloud
-from tests.localcloud.scenario import CloudRun, asked
+from tests.localcloud.scenario import FORTY, CloudRun, asked
 from tests.localcloud.synthesis import SOURCE_BUCKET, synthesise
 from tests.tiny_recordings import TinyCohort, write_cohort
 
@@ -61,3 +63,13 @@ def new_run(cloud: LocalCloud, mailbox: Mailbox) -> Callable[..., CloudRun]:
         return CloudRun(cloud, mailbox, asked(cases, data_set=data_set, **options))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def root_of_forty(forty: TinyCohort, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The root hash of the forty cases in shards of four, by the real ``casemill run`` on a folder."""
+    out = tmp_path_factory.mktemp("one-machine")
+    options = ("--shard-cases", FORTY["shard_cases"], "--workers", 1, "--name", "alone")
+    answer = casemill("run", *forty.options(), "--out", out, *options)
+    assert answer.code == 0, answer.err
+    return str(json.loads((out / "datasets" / "alone" / "_SUCCESS").read_text())["root_hash"])

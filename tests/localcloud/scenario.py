@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +20,15 @@ from tests.localcloud.jobs import LocalJob
 from tests.storage_faults import Rule
 from tests.tiny_recordings import SHORT_WINDOWS
 
-SLOT_SECONDS = 240.0
+RECORDING = "/recordings/.+[0-9][.](csv|vital)"
+"""The path of a request for one."""
+
+LONGEST_SECONDS = 240.0
 """The longest that any run here may take on a busy machine; a quiet one takes seconds."""
+
+
+FORTY = {"folder": "forty", "clinical": "forty-table/clinical_data.csv", "shard_cases": 4}
+"""Options for runs over the forty cases."""
 
 
 def asked(cases: str, folder: str = "vital", clinical: str = "clinical_data.csv", **options: Any) -> AskedRun:
@@ -62,7 +71,7 @@ class CloudRun:
 
     def wait(self, number: int = 0) -> Execution:
         """The end of an execution, the last one's unless ``number`` (from 1) says another's."""
-        return self.cloud.wait(self.executions[number - 1], SLOT_SECONDS)
+        return self.cloud.wait(self.executions[number - 1], LONGEST_SECONDS)
 
     def execute(self, budget_usd: float = 20.0) -> Execution:
         """Start, and wait for the end."""
@@ -186,21 +195,25 @@ def on_running(cloud: LocalCloud, tell: Callable[[LocalJob], None]) -> Iterator[
 def while_reading(
     run: CloudRun, act: Callable[[LocalJob], None], *, nth: int = 2, when: Callable[[LocalJob], bool] = lambda job: True
 ) -> Rule:
-    """A rule that acts on a job in the middle of a case: while its attempt reads its ``nth`` recording.
+    """A rule that acts on a job in the middle of a case: while its attempt waits for its ``nth`` recording.
 
-    That reading takes half a second, so that the act comes before its end.
+    That reading takes half a second, and the act comes half-way.
     """
-    read: dict[tuple[str, int], int] = {}
+    read: Counter[tuple[str, int]] = Counter()
 
     def hits(environ: dict[str, Any]) -> bool:
         job = run.cloud.asker(environ)
         if job is None or not run.asks(environ) or not when(job):
             return False
-        key = (job.job_id, job.attempt)
-        read[key] = read.get(key, 0) + 1
-        if read[key] != nth:
+        read[job.job_id, job.attempt] += 1
+        if read[job.job_id, job.attempt] != nth:
             return False
-        act(job)
+        threading.Timer(0.25, act, (job,)).start()
         return True
 
-    return Rule("slow", method="GET", path="/recordings/.+[0-9][.].+", seconds=0.5, when=hits)
+    return Rule("slow", method="GET", path=RECORDING, seconds=0.5, when=hits)
+
+
+def slow_reading(run: CloudRun, seconds: float) -> Rule:
+    """A rule by which every recording of the run takes this long to read."""
+    return Rule("slow", method="GET", path=RECORDING, seconds=seconds, when=run.asks)
