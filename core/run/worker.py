@@ -229,7 +229,7 @@ class PartitionWorker:
 
     def _end(self, why: str) -> PartitionReport:
         self._beat("finished" if why == "finished" else "stopped")
-        self._write_attempt(why, "")
+        self._write_attempt(why if why == "finished" else self.stop.ending(), "")
         return PartitionReport(self.partition, why, self._committed, self._tally.cases, self._recalled, self._remark())
 
     def _remark(self) -> str:

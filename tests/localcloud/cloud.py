@@ -305,7 +305,7 @@ class Launcher:
             **self.base,
             **container.environment,
             **credentials,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.endpoint,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{metadata.endpoint}/{container.host}",
         }
         settings = {**self.image.settings(**variables), "text": False}
         return subprocess.Popen(
@@ -319,9 +319,16 @@ class Launcher:
 
 @contextmanager
 def local_cloud(
-    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable
+    scratch: Path,
+    slots: int = 2,
+    grace_seconds: float = 5.0,
+    python: str = sys.executable,
+    image: StandIn | None = None,
 ) -> Iterator[LocalCloud]:
-    """Start everything but the stack; at the end nothing is left, neither process nor state."""
+    """Start everything but the stack; at the end nothing is left, neither process nor state.
+
+    Without an ``image`` one is built.
+    """
     with ExitStack() as stack:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
@@ -340,12 +347,12 @@ def local_cloud(
         faults = FaultyApplication(GuardedApplication(with_price_list(listener.app), permissions))
         listener.app = faults
 
-        image = stack.enter_context(image_stand_in())
+        image = image or stack.enter_context(image_stand_in())
         spot, on_demand = stack.enter_context(metadata_service()), stack.enter_context(metadata_service())
         on_demand.values = {**SPOT_INSTANCE, "instance-life-cycle": "on-demand"}
         base = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         launcher = Launcher(image, base, permissions, spot, on_demand)
-        machines = Machines(launcher, slots, grace_seconds)
+        machines = Machines(launcher, spot.announced.add, slots, grace_seconds)
 
         runtime = scratch / "lambda-runtime"
         runtime.mkdir()

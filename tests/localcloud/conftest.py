@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from tests.command_line import casemill
+from tests.image_stand_in import image_stand_in
 from tests.localcloud.alarms import Mailbox
 from tests.localcloud.cloud import LocalCloud, local_cloud
 from tests.localcloud.scenario import FORTY, CloudRun, asked
@@ -36,10 +39,13 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> TinyCohort:
 def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort, forty: TinyCohort) -> Iterator[LocalCloud]:
     """The stack with short pauses, deployed, and a bucket with the recordings; each test names its runs itself."""
     folder = tmp_path_factory.mktemp("cloud")
-    assembly = synthesise(folder)
     scratch = folder / "scratch"
     scratch.mkdir()
-    with local_cloud(scratch) as found:
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(1) as beside:
+            image = beside.submit(stack.enter_context, image_stand_in())
+            assembly = synthesise(folder)
+        found = stack.enter_context(local_cloud(scratch, image=image.result()))
         found.deploy(assembly, "Casemill")
         found.client("s3").create_bucket(Bucket=SOURCE_BUCKET)
         found.upload(SOURCE_BUCKET, "vital", tiny_cohort.source)
