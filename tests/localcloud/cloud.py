@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from moto.awslambda.models import LambdaFunction
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
@@ -162,7 +163,16 @@ class LocalCloud:
     def stop(self, arn: str) -> None:
         """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
         client = self.client("stepfunctions")
-        client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+        ends_at = time.monotonic() + 10
+        while True:
+            try:
+                client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+                break
+            except ClientError as error:
+                # The emulator's interpreter begins in a thread of its own, and breaks where that has not begun.
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > ends_at:
+                    raise
+                time.sleep(0.05)
         run_id = json.loads(client.describe_execution(executionArn=arn)["input"])["run_id"]
         for job in self.machines.of_run(run_id):
             job.terminate("the execution was stopped")
