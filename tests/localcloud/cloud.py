@@ -26,6 +26,7 @@ from tests.image_stand_in import StandIn, image_stand_in
 from tests.localcloud.alarms import Mailbox, evaluate_alarms, put_metrics
 from tests.localcloud.batch import batch_on
 from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
+from tests.localcloud.clients import clients_one_at_a_time
 from tests.localcloud.iam import GuardedApplication, Permissions
 from tests.localcloud.jobs import Container, LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
@@ -370,6 +371,7 @@ def local_cloud(
         functions = Functions(
             lay_out_runtime(runtime), lambda role: {**base, **permissions.credentials(role)}, _folder_of, python=python
         )
+        stack.enter_context(clients_one_at_a_time())
         stack.enter_context(step_functions_executing())
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
