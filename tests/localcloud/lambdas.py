@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -160,7 +161,8 @@ class Functions:
     """All functions: starts sandboxes when they are needed and keeps them warm.
 
     ``environment`` gives what a role's processes get beside the function's own variables; ``on_log`` is told the
-    function's name and what it printed. ``faults`` hold, for a function's name, what the next calls do instead.
+    function's name and what it printed. ``faults`` hold, for a pattern that is searched in a function's name and event,
+    what the next such calls do: ``throttled``, or ``timeout SECONDS`` for a call that may last no longer.
     """
 
     runtime: Path
@@ -177,16 +179,17 @@ class Functions:
 
     def invoke(self, function: LambdaFunction, event: Any) -> Answer:
         """Call a function with a JSON event."""
-        fault = self._next_fault(function.function_name)
+        fault = self._next_fault(f"{function.function_name} {json.dumps(event)}")
         if fault == "throttled":
-            return Answer(_error("TooManyRequestsException", "Rate Exceeded."), True, "")
+            # The state machine's own name for it (Step Functions guide, "Handling errors").
+            return Answer(_error("Lambda.TooManyRequestsException", "Rate Exceeded."), True, "")
         key = f"{function.function_arn}:{function.version}:{function.code_sha_256}"
         with self._lock:
             idle = self._idle.setdefault(key, [])
             sandbox = idle.pop() if idle else None
         if sandbox is None or not sandbox.is_alive:
             sandbox = self._start(function)
-        timeout = 0.001 if fault == "timeout" else float(function.timeout)
+        timeout = float(fault.removeprefix("timeout ")) if fault else float(function.timeout)
         answer = sandbox.invoke(json.dumps(event).encode(), timeout)
         if sandbox.is_alive:
             with self._lock:
@@ -199,10 +202,11 @@ class Functions:
         for sandbox in self._all:
             sandbox.close()
 
-    def _next_fault(self, name: str) -> str | None:
-        for pattern, left in self.faults.items():
-            if pattern in name and left:
-                return left.pop(0)
+    def _next_fault(self, call: str) -> str | None:
+        with self._lock:
+            for pattern, left in self.faults.items():
+                if left and re.search(pattern, call):
+                    return left.pop(0)
         return None
 
     def _start(self, function: LambdaFunction) -> Sandbox:
