@@ -10,6 +10,8 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,38 +33,36 @@ class Ended:
 
 @dataclass
 class Attendant:
-    """Looks after a deployed cloud from a thread of its own; ``news`` are what it has seen, in order.
-
-    ``error`` is what ended it before its time.
-    """
+    """Looks after a deployed cloud from a thread of its own; ``news`` are what it has seen, in order."""
 
     cloud: LocalCloud
 
     def __post_init__(self) -> None:
         self.news: queue.Queue[Ended | Mail] = queue.Queue()
-        self.error: BaseException | None = None
         self._mailbox = self.cloud.mailbox()
         self._told: set[str] = set()
         self._mails = 0
         self._alarms_at = time.monotonic() + ALARM_SECONDS
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._executor = ThreadPoolExecutor(1, "attendant")
 
     def __enter__(self) -> Attendant:
-        self._thread.start()
+        self._work = self._executor.submit(self._run)
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._executor.shutdown()
+
+    def check(self) -> None:
+        """Raise what ended it before its time."""
+        if self._work.done():
+            self._work.result()
 
     def _run(self) -> None:
-        try:
-            while not self._stop.wait(LOOK_SECONDS):
-                for found in self._look():
-                    self.news.put(found)
-        except Exception as error:
-            self.error = error
+        while not self._stop.wait(LOOK_SECONDS):
+            for found in self._look():
+                self.news.put(found)
 
     def _look(self) -> Iterator[Ended | Mail]:
         for execution in self._ended():
@@ -89,8 +89,6 @@ class Attendant:
 
 def _why(execution: dict[str, Any]) -> str:
     cause = execution.get("cause") or ""
-    try:
+    with suppress(ValueError, AttributeError):
         cause = json.loads(cause).get("errorMessage", cause)
-    except (ValueError, AttributeError):
-        pass
     return ": ".join(part for part in (execution.get("error"), cause) if part)

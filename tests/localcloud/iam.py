@@ -20,6 +20,7 @@ from xml.sax.saxutils import unescape
 
 import boto3
 
+from tests.localcloud.limits import check_policies
 from tests.localcloud.requests import Application, Request, read_body, read_request, refuse
 
 _DENIED = {"s3": "AccessDenied", "ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
@@ -136,6 +137,21 @@ def read_statements(client: Any, role: str) -> Iterator[dict[str, Any]]:
         version = client.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
         found = client.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
         yield from _statements_of(found["PolicyVersion"]["Document"])
+
+
+def check_role_policies(client: Any) -> None:
+    """Hold every role's inline policies against their limit.
+
+    Raises
+    ------
+    LimitError
+        Too large together.
+    """
+    for page in client.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            names = client.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+            given = [client.get_role_policy(RoleName=role["RoleName"], PolicyName=name) for name in names]
+            check_policies(role["RoleName"], [json.dumps(policy["PolicyDocument"]) for policy in given])
 
 
 def calls_of(environ: dict[str, Any], request: Request) -> list[Call]:

@@ -122,16 +122,16 @@ def check_history(arn: str, events: Iterable[dict[str, Any]]) -> None:
     LimitError
         A state over 256 KiB, or a history that is too long.
     """
-    number = 0
-    for number, event in enumerate(events, start=1):
+    listed = list(events)
+    for event in listed:
         for details in ("stateEnteredEventDetails", "stateExitedEventDetails"):
             for side in ("input", "output"):
                 text = event.get(details, {}).get(side) or ""
                 if len(text.encode()) > STATE_BYTES:
                     name = event[details].get("name")
                     raise LimitError(f"{arn}: {side} of {name} is over {STATE_BYTES} bytes (States.DataLimitExceeded)")
-    if number > HISTORY_EVENTS:
-        raise LimitError(f"{arn}: {number} events in its history; Step Functions ends it after {HISTORY_EVENTS}")
+    if len(listed) > HISTORY_EVENTS:
+        raise LimitError(f"{arn}: {len(listed)} events in its history; Step Functions ends it after {HISTORY_EVENTS}")
 
 
 def _start_execution(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:

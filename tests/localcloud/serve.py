@@ -218,8 +218,7 @@ def _stay(attendant: Attendant) -> None:
 def _say_news(attendant: Attendant) -> None:
     from tests.localcloud.alarms import Mail
 
-    if attendant.error is not None:
-        raise attendant.error
+    attendant.check()
     while not attendant.news.empty():
         found = attendant.news.get()
         if isinstance(found, Mail):
