@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -289,6 +288,10 @@ def _bootstrap(cloud: LocalCloud) -> None:
     """What ``cdk bootstrap`` leaves, as far as the templates look at it."""
     cloud.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="27", Type="String")
     cloud.client("s3").create_bucket(Bucket=ASSETS)
+
+
+def _make_batch_role(cloud: LocalCloud) -> None:
+    """AWS Batch's own role, which every account has."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -332,9 +335,12 @@ class Launcher:
 
 @contextmanager
 def local_cloud(
-    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable, port: int = 0
+    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, *, port: int = 0, bootstrapped: bool = True
 ) -> Iterator[LocalCloud]:
-    """Start everything but the stack; at the end nothing is left, neither process nor state."""
+    """Start everything but the stack; at the end nothing is left, neither process nor state.
+
+    ``port`` is that of the endpoint (0: a free one); an account that is not ``bootstrapped`` is for the CDK's own tool.
+    """
     with ExitStack() as stack:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         server.start()
@@ -367,7 +373,6 @@ def local_cloud(
             lay_out_runtime(runtime),
             lambda role: {**base, **permissions.credentials(role)},
             Packages(scratch).of,
-            python=python,
         )
         stack.enter_context(step_functions_executing(permissions.credentials))
         stack.enter_context(batch_on(machines))
@@ -377,7 +382,9 @@ def local_cloud(
         moto_api_backend.reset()
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, image, askers=launcher.askers)
         functions.on_log = cloud.keep_log
-        _bootstrap(cloud)
+        _make_batch_role(cloud)
+        if bootstrapped:
+            _bootstrap(cloud)
         # First of all: an execution that goes on would start new processes.
         stack.callback(cloud.stop_executions)
         yield cloud

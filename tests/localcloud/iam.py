@@ -76,14 +76,27 @@ class Permissions:
         role = self._roles.get(request.key) if request else None
         if request is None or role is None:
             return None
-        for call in calls_of(environ, request):
+        return self._first_refused(role, calls_of(environ, request))
+
+    def check_absence(self, environ: dict[str, Any]) -> tuple[str, Call] | None:
+        """As :meth:`check`, for an object that is not there: only who may list is told so (S3 API, GetObject)."""
+        request = read_request(environ)
+        role = self._roles.get(request.key) if request else None
+        bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+        if role is None or not key:
+            return None
+        return self._first_refused(role, [Call("s3:ListBucket", f"arn:aws:s3:::{bucket}")])
+
+    def _first_refused(self, role: str, calls: Iterable[Call]) -> tuple[str, Call] | None:
+        for call in calls:
             self.seen[role].add(call)
-            if (role, call.action) in self.withdrawn or not is_allowed(self._statements(role), call):
+            if (role, call.action) in self.withdrawn or not is_allowed(self.statements(role), call):
                 self.refused.append((role, call))
                 return role, call
         return None
 
-    def _statements(self, role: str) -> list[dict[str, Any]]:
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """The statements of a role's policies."""
         with self._lock:
             if role not in self._policies:
                 self._policies[role] = list(read_statements(_client("iam", self.endpoint), role))
@@ -100,7 +113,13 @@ class GuardedApplication:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         refused = self.permissions.check(environ)
         if refused is None:
-            return self.application(environ, start_response)
+            answer: list[tuple[Any, ...]] = []
+            body = self.application(environ, lambda *given: answer.append(given))
+            absent = answer[0][0].startswith("404") and "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
+            refused = self.permissions.check_absence(environ) if absent else None
+            if refused is None:
+                start_response(*answer[0])
+                return body
         role, call = refused
         message = f"{role} is not authorized to perform: {call.action} on resource: {call.resource}"
         service = call.action.partition(":")[0]
@@ -119,7 +138,7 @@ def is_allowed(statements: Iterable[dict[str, Any]], call: Call) -> bool:
     """
     allowed = False
     for statement in statements:
-        actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
+        actions, resources = listed(statement.get("Action")), listed(statement.get("Resource"))
         hit = any(fnmatch.fnmatchcase(call.action.lower(), action.lower()) for action in actions) and any(
             resource == "*" or fnmatch.fnmatchcase(call.resource, resource) for resource in resources
         )
@@ -195,7 +214,11 @@ def _s3_calls(environ: dict[str, Any]) -> list[Call]:
 def _batch_calls(request: Request) -> list[Call]:
     name, fields = f"batch:{request.action}", request.fields
     if name == "batch:SubmitJob":
-        return [Call(name, fields["jobQueue"]), Call(name, fields["jobDefinition"])]
+        definition = fields["jobDefinition"]
+        # A job with tags is a resource that is tagged: the job, which has no id yet, and its definition.
+        tagged = [f"arn:aws:batch:{request.region}:123456789012:job/new", definition] if fields.get("tags") else []
+        asked = [Call(name, fields["jobQueue"]), Call(name, definition)]
+        return asked + [Call("batch:TagResource", resource) for resource in tagged]
     if name in ("batch:TerminateJob", "batch:CancelJob"):
         return [Call(name, f"arn:aws:batch:{request.region}:123456789012:job/{fields['jobId']}")]
     return [Call(name, "*")]
@@ -220,7 +243,8 @@ def _statements_of(document: dict[str, Any] | str) -> list[dict[str, Any]]:
     return [statements] if isinstance(statements, dict) else list(statements)
 
 
-def _listed(value: Any) -> list[str]:
+def listed(value: Any) -> list[str]:
+    """A policy's one or many."""
     return [value] if isinstance(value, str) else list(value or ())
 
 
