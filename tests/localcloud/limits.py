@@ -46,6 +46,10 @@ TEMPLATE_BYTES, TEMPLATE_RESOURCES = 1_048_576, 500
 """Of a template in a bucket (CloudFormation quotas)."""
 
 
+_EXECUTION_NAME = r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]{1,80}"
+"""Step Functions API, StartExecution."""
+
+
 class LimitError(AssertionError):
     """AWS would not have taken it."""
 
@@ -135,6 +139,9 @@ def check_history(arn: str, events: Iterable[dict[str, Any]]) -> None:
 
 
 def _start_execution(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    name = fields.get("name")
+    if name is not None and not re.fullmatch(_EXECUTION_NAME, name):
+        yield "InvalidName", f"Invalid Name: '{name}'"
     if len(str(fields.get("input") or "").encode()) > STATE_BYTES:
         yield "ValidationException", f"Member must have length less than or equal to {STATE_BYTES} (input)"
 

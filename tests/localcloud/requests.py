@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -85,5 +86,6 @@ def refuse(
         body, kind = json.dumps({"__type": code, "message": message}), "application/json"
     data = body.encode()
     headers = [("Content-Type", kind), ("Content-Length", str(len(data))), ("x-amzn-errortype", code)]
+    headers.append(("x-amzn-RequestId", str(uuid.uuid4())))
     start_response(status, headers)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else data]
