@@ -78,6 +78,7 @@ def _obey_signals() -> None:
     def end(number: int, frame: object) -> NoReturn:
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        out.print("\nEnding ...")
         raise KeyboardInterrupt
 
     for each in SIGNALS:
@@ -139,7 +140,9 @@ def _start(folder: Path, asked: Any, stack: ExitStack) -> tuple[LocalCloud, Atte
 def _demonstrate(cloud: LocalCloud, attendant: Attendant, cases: int) -> int:
     """Submit the cohort and watch it, with the real command line; 0 where it ends verified."""
     source = ["--source", f"s3://{BUCKET}/vital_files", "--clinical", f"s3://{BUCKET}/clinical_data.csv"]
-    if _casemill(cloud, "submit", *source, "--cases", f"1-{cases}", "--name", "demo", "--shard-cases", "4"):
+    if _casemill(
+        cloud, "submit", *source, "--cases", f"1-{cases}", "--name", "demo", "--shard-cases", "4", "--array-width", "3"
+    ):
         return EXIT_NOT_VERIFIED
     machine = cloud.outputs["StateMachine"]
     [execution] = cloud.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
