@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from core.errors import EXIT_BUG
 from tests.localcloud.cloud import LocalCloud
 from tests.localcloud.lambdas import LARGEST_ANSWER_BYTES, Functions
 from tests.localcloud.limits import (
@@ -243,9 +244,9 @@ def test_an_image_without_a_dependency_is_noticed(cloud: LocalCloud) -> None:
         done = image.run(**surroundings)
     finally:
         hidden.rename(package)
-    assert done.returncode == 1
-    assert "No module named 'obstore'" in done.stderr
-    assert "No module named" not in image.run(**surroundings).stderr
+    assert done.returncode == EXIT_BUG
+    assert json.loads(done.stdout.splitlines()[-1])["error"] == "ModuleNotFoundError"
+    assert "ModuleNotFoundError" not in image.run(**surroundings).stdout
 
 
 def code(call: Callable[[], Any]) -> str:
