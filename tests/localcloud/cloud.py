@@ -30,6 +30,7 @@ from tests.localcloud.jobs import Container, LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
 from tests.localcloud.prices import with_price_list
 from tests.localcloud.sfn import step_functions_executing
+from tests.localcloud.updates import updates_in_order
 from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
 from tests.storage_faults import FaultyApplication
 
@@ -363,6 +364,7 @@ def local_cloud(
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
         stack.enter_context(own_types(endpoint))
+        stack.enter_context(updates_in_order())
         # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
         moto_api_backend.reset()
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, askers=launcher.askers)

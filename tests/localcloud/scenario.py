@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class CloudRun:
     mailbox: Mailbox
     request: AskedRun
     executions: list[str] = field(default_factory=list)
+    budgets: list[Decimal] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:
@@ -66,6 +68,7 @@ class CloudRun:
     def start(self, budget_usd: float = 20.0) -> CloudRun:
         """Start an execution; returns at once."""
         given = {"run_id": self.run_id, "asked": json.loads(self.request.to_bytes()), "budget_usd": budget_usd}
+        self.budgets.append(Decimal(str(budget_usd)))
         self.executions.append(self.cloud.start(given, f"{self.run_id}-{len(self.executions) + 1}"))
         return self
 

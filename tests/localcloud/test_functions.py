@@ -16,7 +16,7 @@ FAULTS = {
     "Guard": ["timeout 0.001", "throttled"],
     "Verify": ["timeout 0.001"],
     # Long enough to write the documents, too short for the seal, which stalls below.
-    "Publish": ["timeout 6"],
+    "Publish": ["timeout 3"],
     "Notify": ["throttled", "timeout 0.001"],
 }
 """What happens to the first calls of each function."""
@@ -29,7 +29,7 @@ def run(cloud: LocalCloud, new_run: Callable[..., CloudRun]) -> CloudRun:
     left = {f"{name}Function.*{run.run_id}": list(todo) for name, todo in FAULTS.items()}
     cloud.functions.faults |= left
     seal = f"/[^/]+/casemill/{run.data_set.success}"
-    with faults(cloud, Rule("stall", method="PUT", path=seal, seconds=8.0, times=1)):
+    with faults(cloud, Rule("stall", method="PUT", path=seal, seconds=5.0, times=1)):
         ended = run.execute()
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert not any(left.values()), left

@@ -68,7 +68,8 @@ def test_a_stopped_run_says_so_and_keeps_what_it_committed(stopped: CloudRun) ->
     assert mail.subject.endswith("was stopped")
     assert "Submit the same run again to go on where it stopped." in mail.text
     assert 0 < len(stopped.commits) < 10
-    assert {attempt.why for attempt in stopped.attempts} <= {"reclaimed", "interrupted", "finished"}
+    assert {attempt.why for attempt in stopped.attempts} <= {"interrupted", "finished"}
+    assert "lost to reclaimed machines" not in mail.text, "somebody ended them, nobody took them away"
 
 
 def test_started_again_it_goes_on_where_it_stopped(stopped: CloudRun, root_of_forty: str) -> None:
