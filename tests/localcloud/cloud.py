@@ -28,7 +28,7 @@ from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
 from tests.localcloud.iam import GuardedApplication, Permissions
 from tests.localcloud.jobs import Container, LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
-from tests.localcloud.prices import with_price_list
+from tests.localcloud.prices import with_prices
 from tests.localcloud.sfn import step_functions_executing
 from tests.localcloud.updates import updates_in_order
 from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
@@ -345,7 +345,7 @@ def local_cloud(
         assert listener is not None
         listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
         permissions = Permissions(endpoint)
-        faults = FaultyApplication(GuardedApplication(with_price_list(listener.app), permissions))
+        faults = FaultyApplication(GuardedApplication(with_prices(listener.app), permissions))
         listener.app = faults
 
         image = image or stack.enter_context(image_stand_in())

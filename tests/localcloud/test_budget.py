@@ -10,6 +10,7 @@ import pytest
 
 from tests.localcloud.alarms import Mailbox
 from tests.localcloud.cloud import LocalCloud
+from tests.localcloud.prices import SPOT_USD_A_SECOND
 from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading
 
 SLOW_SECONDS = 1.0
@@ -18,19 +19,10 @@ ENOUGH_FOR = Decimal("0.4")
 
 
 @pytest.fixture(scope="module")
-def price_a_second(cloud: LocalCloud, new_run: Callable[..., CloudRun]) -> Decimal:
-    """What one worker costs a second here, from the bill of a small run."""
-    run = new_run("sample", "1-2", partitions=1)
-    assert run.execute().status == "SUCCEEDED"
-    [line] = run.cost["by_capacity"].values()
-    return Decimal(str(line["usd"])) / Decimal(str(line["seconds"]))
-
-
-@pytest.fixture(scope="module")
-def dear(cloud: LocalCloud, new_run: Callable[..., CloudRun], price_a_second: Decimal) -> CloudRun:
+def dear(cloud: LocalCloud, new_run: Callable[..., CloudRun]) -> CloudRun:
     """A run that its guard has stopped because of what it would cost in all."""
     run = new_run("dear-forty", "all", **FORTY)
-    budget = float(ENOUGH_FOR * 40 * Decimal(SLOW_SECONDS) * price_a_second)
+    budget = float(ENOUGH_FOR * 40 * Decimal(SLOW_SECONDS) * SPOT_USD_A_SECOND)
     with faults(cloud, slow_reading(run, SLOW_SECONDS)):
         ended = run.execute(budget)
     assert ended.status == "FAILED"
