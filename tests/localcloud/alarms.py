@@ -124,6 +124,11 @@ class Mailbox:
         found = [mail for mail in self.all() if mail.subject.endswith(f'-{name}"') and "ALARM" in mail.subject]
         return found[-1] if found else None
 
+    def read(self) -> list[Mail]:
+        """What has come since the last look of anybody."""
+        seen = len(self.mails)
+        return self.all()[seen:]
+
     def all(self) -> list[Mail]:
         """Every mail so far, in order."""
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):

@@ -27,8 +27,9 @@ from tests.localcloud.iam import GuardedApplication, Permissions, check_role_pol
 from tests.localcloud.jobs import Container, LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
 from tests.localcloud.limits import LimitedApplication, check_history, check_template, check_variables
-from tests.localcloud.prices import with_price_list
+from tests.localcloud.prices import with_prices
 from tests.localcloud.sfn import step_functions_executing
+from tests.localcloud.updates import updates_in_order
 from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
 from tests.storage_faults import FaultyApplication
 
@@ -321,7 +322,7 @@ class Launcher:
             **self.base,
             **container.environment,
             **credentials,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.endpoint,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{metadata.endpoint}/{container.host}",
         }
         settings = {**self.image.settings(**variables), "text": False}
         return subprocess.Popen(
@@ -335,11 +336,18 @@ class Launcher:
 
 @contextmanager
 def local_cloud(
-    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, *, port: int = 0, bootstrapped: bool = True
+    scratch: Path,
+    slots: int = 2,
+    grace_seconds: float = 5.0,
+    *,
+    image: StandIn | None = None,
+    port: int = 0,
+    bootstrapped: bool = True,
 ) -> Iterator[LocalCloud]:
     """Start everything but the stack; at the end nothing is left, neither process nor state.
 
-    ``port`` is that of the endpoint (0: a free one); an account that is not ``bootstrapped`` is for the CDK's own tool.
+    Without an ``image`` one is built. ``port`` is that of the endpoint (0: a free one); an account that is not
+    ``bootstrapped`` is for the CDK's own tool.
     """
     with ExitStack() as stack:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
@@ -356,16 +364,16 @@ def local_cloud(
         assert listener is not None
         listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
         permissions = Permissions(endpoint)
-        application = LimitedApplication(with_price_list(listener.app))
+        application = LimitedApplication(with_prices(listener.app))
         faults = FaultyApplication(GuardedApplication(application, permissions))
         listener.app = faults
 
-        image = stack.enter_context(image_stand_in())
+        image = image or stack.enter_context(image_stand_in())
         spot, on_demand = stack.enter_context(metadata_service()), stack.enter_context(metadata_service())
         on_demand.values = {**SPOT_INSTANCE, "instance-life-cycle": "on-demand"}
         base = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         launcher = Launcher(image, base, permissions, spot, on_demand)
-        machines = Machines(launcher, slots, grace_seconds)
+        machines = Machines(launcher, spot.announced.add, slots, grace_seconds)
 
         runtime = scratch / "lambda-runtime"
         runtime.mkdir()
@@ -378,6 +386,7 @@ def local_cloud(
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
         stack.enter_context(own_types(endpoint))
+        stack.enter_context(updates_in_order())
         # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
         moto_api_backend.reset()
         cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, image, askers=launcher.askers)

@@ -182,9 +182,9 @@ def calls_of(environ: dict[str, Any], request: Request) -> list[Call]:
         return _batch_calls(request)
     if service == "lambda" and "FunctionName" in fields:
         return [Call(f"lambda:{request.action}", fields["FunctionName"])]
-    # SQS checks the permission to send, however many messages come at once.
-    action = {"sqs:SendMessageBatch": "sqs:SendMessage"}.get(f"{service}:{request.action}")
-    return [Call(action or f"{service}:{request.action}", _resource(request))]
+    # The calls on several messages have no actions of their own (SQS guide, "API permissions").
+    action = request.action.removesuffix("Batch") if service == "sqs" else request.action
+    return [Call(f"{service}:{action}", _resource(request))]
 
 
 def _s3_calls(environ: dict[str, Any]) -> list[Call]:

@@ -26,22 +26,25 @@ CAPACITY_REASON = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
 
 @dataclass(frozen=True)
 class Container:
-    """What a process is started from: the variables that Batch gives it, and the ARN of its role."""
+    """What a process is started from: the variables that Batch gives it, the ARN of its role, and its machine."""
 
     environment: dict[str, str]
     role: str
     spot: bool
+    host: str
 
 
 @dataclass
 class Machines:
     """The machines behind the queues: at most ``slots`` containers run at once; ``launch`` starts one.
 
-    ``on_running`` are told of every container that has just started. ``blocked`` are the queues (their ARN) that get no
-    machine; a job there is cancelled after ``blocked_seconds``, as the queue's job state time limit does.
+    ``announce`` puts the spot notice on a host. ``on_running`` are told of every container that has just started.
+    ``blocked`` are the queues (their ARN) that get no machine; a job there is cancelled after ``blocked_seconds``, as
+    the queue's job state time limit does.
     """
 
     launch: Callable[[Container], subprocess.Popen[bytes]]
+    announce: Callable[[str], None] = lambda host: None
     slots: int = 2
     grace_seconds: float = 30.0
     blocked_seconds: float = 0.5
@@ -119,6 +122,11 @@ class LocalJob(Job):
         return "spot" in self._environment_name.lower()
 
     @property
+    def host(self) -> str:
+        """The machine of the attempt in hand: each has one of its own."""
+        return f"{self.job_id.replace(':', '-')}-{self.attempt}"
+
+    @property
     def attempt(self) -> int:
         """The number of the attempt in hand, from 1."""
         return len(self.attempts) + 1
@@ -149,9 +157,10 @@ class LocalJob(Job):
                 job.signal(signal.SIGTERM)
 
     def reclaim(self, grace_seconds: float | None = None) -> None:
-        """The machine is taken away: SIGTERM, and SIGKILL after the grace; who ends politely leaves an exit code."""
+        """The machine is taken away: a notice, SIGTERM, SIGKILL after the grace; who ends politely leaves a code."""
         self.grace_seconds = self.machines.grace_seconds if grace_seconds is None else grace_seconds
         self.lost = True
+        self.machines.announce(self.host)
         self.signal(signal.SIGTERM)
 
     def lose(self) -> None:
@@ -282,7 +291,7 @@ class LocalJob(Job):
         }
         if self.index is not None:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(self.index)
-        return Container(environment, properties.get("jobRoleArn", ""), spot=self.on_spot)
+        return Container(environment, properties.get("jobRoleArn", ""), self.on_spot, self.host)
 
     @property
     def _environment_name(self) -> str:

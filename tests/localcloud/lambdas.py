@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ class Sandbox:
         self._call: _Call | None = None
         self._arn = arn
         self._lines: list[str] = []
+        self._reading = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -103,7 +105,7 @@ class Sandbox:
                     self.close()
                     text, failed = _error("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"), True
                     break
-        time.sleep(0.005)  # the last lines of the log may still be in the pipe
+        self._wait_for_log()
         if len(text) > LARGEST_ANSWER_BYTES:
             text, failed = _error("Function.ResponseSizeTooLarge", "the answer is over 6 MiB"), True
         return Answer(text, failed, "".join(self._lines))
@@ -121,10 +123,28 @@ class Sandbox:
         self._server.shutdown()
         self._server.server_close()
 
-    def _read_output(self) -> None:
+    def _wait_for_log(self) -> None:
+        """What was printed before the answer is in the pipe; on a busy machine its reader comes late."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.append(line.decode(errors="replace"))
+        ends_at = time.monotonic() + 5
+        while self.is_alive and time.monotonic() < ends_at:
+            ready, _, _ = select.select([self.process.stdout], [], [], 0)
+            if not ready and not self._reading.locked():
+                return
+            time.sleep(0.005)
+
+    def _read_output(self) -> None:
+        """The lines as they come; the lock is held while something that was read is not kept yet."""
+        assert self.process.stdout is not None
+        rest = b""
+        while True:
+            select.select([self.process.stdout], [], [])
+            with self._reading:
+                found = os.read(self.process.stdout.fileno(), 65536)
+                *lines, rest = (rest + found).split(b"\n")
+                self._lines += [line.decode(errors="replace") + "\n" for line in lines]
+            if not found:
+                return
 
     def _handler(sandbox: Sandbox) -> type[BaseHTTPRequestHandler]:  # noqa: N805  `self` is the handler's
         class RuntimeApi(BaseHTTPRequestHandler):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,15 @@ from tests.localcloud.jobs import LocalJob
 from tests.storage_faults import Rule
 from tests.tiny_recordings import SHORT_WINDOWS
 
-SLOT_SECONDS = 240.0
+RECORDING = "/recordings/.+[0-9][.](csv|vital)"
+"""The path of a request for one."""
+
+LONGEST_SECONDS = 240.0
 """The longest that any run here may take on a busy machine; a quiet one takes seconds."""
+
+
+FORTY = {"folder": "forty", "clinical": "forty-table/clinical_data.csv", "shard_cases": 4}
+"""Options for runs over the forty cases."""
 
 
 def asked(cases: str, folder: str = "vital", clinical: str = "clinical_data.csv", **options: Any) -> AskedRun:
@@ -41,6 +51,7 @@ class CloudRun:
     mailbox: Mailbox
     request: AskedRun
     executions: list[str] = field(default_factory=list)
+    budgets: list[Decimal] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:
@@ -57,12 +68,13 @@ class CloudRun:
     def start(self, budget_usd: float = 20.0) -> CloudRun:
         """Start an execution; returns at once."""
         given = {"run_id": self.run_id, "asked": json.loads(self.request.to_bytes()), "budget_usd": budget_usd}
+        self.budgets.append(Decimal(str(budget_usd)))
         self.executions.append(self.cloud.start(given, f"{self.run_id}-{len(self.executions) + 1}"))
         return self
 
     def wait(self, number: int = 0) -> Execution:
         """The end of an execution, the last one's unless ``number`` (from 1) says another's."""
-        return self.cloud.wait(self.executions[number - 1], SLOT_SECONDS)
+        return self.cloud.wait(self.executions[number - 1], LONGEST_SECONDS)
 
     def execute(self, budget_usd: float = 20.0) -> Execution:
         """Start, and wait for the end."""
@@ -186,21 +198,25 @@ def on_running(cloud: LocalCloud, tell: Callable[[LocalJob], None]) -> Iterator[
 def while_reading(
     run: CloudRun, act: Callable[[LocalJob], None], *, nth: int = 2, when: Callable[[LocalJob], bool] = lambda job: True
 ) -> Rule:
-    """A rule that acts on a job in the middle of a case: while its attempt reads its ``nth`` recording.
+    """A rule that acts on a job in the middle of a case: while its attempt waits for its ``nth`` recording.
 
-    That reading takes half a second, so that the act comes before its end.
+    That reading takes half a second, and the act comes half-way.
     """
-    read: dict[tuple[str, int], int] = {}
+    read: Counter[tuple[str, int]] = Counter()
 
     def hits(environ: dict[str, Any]) -> bool:
         job = run.cloud.asker(environ)
         if job is None or not run.asks(environ) or not when(job):
             return False
-        key = (job.job_id, job.attempt)
-        read[key] = read.get(key, 0) + 1
-        if read[key] != nth:
+        read[job.job_id, job.attempt] += 1
+        if read[job.job_id, job.attempt] != nth:
             return False
-        act(job)
+        threading.Timer(0.25, act, (job,)).start()
         return True
 
-    return Rule("slow", method="GET", path="/recordings/.+[0-9][.].+", seconds=0.5, when=hits)
+    return Rule("slow", method="GET", path=RECORDING, seconds=0.5, when=hits)
+
+
+def slow_reading(run: CloudRun, seconds: float) -> Rule:
+    """A rule by which every recording of the run takes this long to read."""
+    return Rule("slow", method="GET", path=RECORDING, seconds=seconds, when=run.asks)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdk.permissions import WITHOUT_RESOURCE
-from tests.command_line import casemill
 from tests.localcloud.cloud import LocalCloud
 from tests.localcloud.iam import read_statements
-from tests.localcloud.scenario import CloudRun, faults
-from tests.storage_faults import Rule
-from tests.tiny_recordings import TinyCohort
+from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading
 
 FUNCTIONS = ("plan", "inspect", "guard", "verify", "publish", "notify")
 READ_AND_WRITE = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
@@ -47,19 +42,16 @@ RARE = {
 @pytest.fixture(scope="module")
 def whole(new_run: Callable[..., CloudRun]) -> CloudRun:
     """Forty cases in five partitions."""
-    run = new_run("whole", "all", folder="forty", clinical="forty-table/clinical_data.csv", shard_cases=4, partitions=5)
+    run = new_run("whole", "all", partitions=5, **FORTY)
     found = run.execute()
     assert found.status == "SUCCEEDED", (found.error, found.cause)
     return run
 
 
 def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
-    whole: CloudRun, forty: TinyCohort, tmp_path: Path
+    whole: CloudRun, root_of_forty: str
 ) -> None:
-    alone = casemill("run", *forty.options(), "--out", tmp_path, "--shard-cases", 4, "--workers", 1, "--name", "alone")
-    assert alone.code == 0, alone.err
-    other = json.loads((tmp_path / "datasets" / "alone" / "_SUCCESS").read_text())["root_hash"]
-    assert whole.root_hash == whole.manifest.root_hash == other
+    assert whole.root_hash == whole.manifest.root_hash == root_of_forty
     assert sorted(job.index or 0 for job in whole.jobs) == [0, 1, 2, 3, 4], "an array of five children"
     assert whole.mail().subject.endswith("is verified")
     for text in (whole.mail().text, whole.report):
@@ -89,12 +81,16 @@ def test_an_object_that_was_spoiled_since_takes_the_seal_back(cloud: LocalCloud,
     assert "FAILED its verification" in whole.mail().subject
 
 
-def test_a_run_over_its_budget_and_one_that_cannot_be_done(new_run: Callable[..., CloudRun]) -> None:
-    """What only their functions are granted is asked for here; more of both in their own files."""
+def test_a_run_over_its_budget_one_that_is_stopped_and_one_that_cannot_be_done(
+    new_run: Callable[..., CloudRun],
+) -> None:
+    """What only their functions are granted is asked for here; more of each in its own file."""
     dear = new_run("dear", "1-6")
-    with faults(dear.cloud, Rule("slow", method="GET", path="/recordings/vital/.+", seconds=2.0, when=dear.asks)):
+    with faults(dear.cloud, slow_reading(dear, 2.0)):
         assert dear.execute(1e-12).status == "FAILED"
     assert "was stopped by its budget: $" in dear.mail().text
+    assert dear.start().stop().status == "ABORTED"
+    assert dear.mail().subject.endswith("was stopped")
     assert new_run("nothing", "900-901").execute().status == "FAILED"
 
 
