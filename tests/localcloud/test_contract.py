@@ -35,11 +35,11 @@ CALLED = (
     Hook("moto.awslambda.models:LambdaFunction._invoke_lambda", "self event", "lambdas.py"),
     Hook("moto.batch.models:Job.__init__", "self name job_def job_queue backend log_backend container_overrides "
          "eks_properties_override depends_on parameters all_jobs timeout array_properties provided_job_id tags",
-         "batch.py"),
-    Hook("moto.batch.models:Job.run", "self", "batch.py"),
-    Hook("moto.batch.models:Job.describe", "self", "batch.py"),
-    Hook("moto.batch.models:Job.describe_short", "self", "batch.py"),
-    Hook("moto.batch.models:Job.terminate", "self reason", "batch.py"),
+         "jobs.py"),
+    Hook("moto.batch.models:Job.run", "self", "jobs.py"),
+    Hook("moto.batch.models:Job.describe", "self", "jobs.py"),
+    Hook("moto.batch.models:Job.describe_short", "self", "jobs.py"),
+    Hook("moto.batch.models:Job.terminate", "self reason", "jobs.py"),
     Hook("moto.batch.models:BatchBackend.get_job_definition", "self identifier", "batch.py"),
     Hook("moto.batch.models:BatchBackend.get_job_queue", "self identifier", "batch.py"),
     Hook("moto.batch.responses:BatchResponse.submitjob", "self", "batch.py"),
@@ -50,14 +50,22 @@ CALLED = (
     Hook("moto.cloudformation.parsing:get_model_list", "", "cfn.py"),
     Hook("moto.cloudformation.parsing:get_model_map", "", "cfn.py"),
     Hook("moto.cloudformation.parsing:get_name_type_map", "", "cfn.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap.update", "self template parameters", "updates.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap.load_mapping", "self", "updates.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap.load_parameters", "self", "updates.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap.load_conditions", "self", "updates.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap._delete_resource", "self parsed_resource resource_json",
+         "updates.py"),
+    Hook("moto.cloudformation.parsing:parse_and_update_resource",
+         "logical_id resource_json resources_map account_id region_name", "updates.py"),
     Hook(f"{_MODEL}.create_from_cloudformation_json", f"{_CFN} kwargs", "cfn.py"),
     Hook(f"{_MODEL}.update_from_cloudformation_json",
          f"original_resource new_{_CFN}", "cfn.py"),
     Hook(f"{_MODEL}.delete_from_cloudformation_json", _CFN, "cfn.py"),
     Hook(f"{_MODEL}.has_cfn_attr", "attr", "cfn.py"),
-    Hook("moto.logs.models:LogsBackend.ensure_log_group", "self log_group_name", "batch.py"),
-    Hook("moto.logs.models:LogsBackend.create_log_stream", "self log_group_name log_stream_name", "batch.py"),
-    Hook("moto.logs.models:LogsBackend.put_log_events", "self log_group_name log_stream_name log_events", "batch.py"),
+    Hook("moto.logs.models:LogsBackend.ensure_log_group", "self log_group_name", "jobs.py"),
+    Hook("moto.logs.models:LogsBackend.create_log_stream", "self log_group_name log_stream_name", "jobs.py"),
+    Hook("moto.logs.models:LogsBackend.put_log_events", "self log_group_name log_stream_name log_events", "jobs.py"),
     Hook("moto.moto_api._internal.models:moto_api_backend.reset", "", "cloud.py"),
     Hook("moto.server:ThreadedMotoServer.__init__", "self ip_address port verbose", "cloud.py"),
     Hook("moto.server:ThreadedMotoServer.get_host_and_port", "self", "cloud.py"),
@@ -78,10 +86,12 @@ FIELDS = (
     Hook("moto.batch.models:Job.__init__",
          "_child_jobs _log_backend _stream_name arn attempts container_overrides exit_code job_definition job_id "
          "job_queue job_started_at job_stopped job_stopped_at job_stopped_reason log_stream_name stop timeout",
-         "batch.py"),
+         "jobs.py"),
     Hook("moto.batch.models:JobQueue.__init__", "arn env_order_json jobs name", "batch.py"),
     Hook("moto.batch.models:JobDefinition.__init__", "container_properties retry_strategy status timeout", "batch.py"),
     Hook("moto.batch.models:BatchBackend.__init__", "_jobs", "batch.py"),
+    Hook("moto.cloudformation.parsing:ResourceMap.__init__",
+         "_account_id _parsed_resources _region_name _resource_json_map _template input_parameters", "updates.py"),
     Hook("moto.server:ThreadedMotoServer.__init__", "_server", "cloud.py"),
     Hook("moto.stepfunctions.parser.asl.component.state.exec.state_task.credentials:StateCredentials", "role_arn",
          "sfn.py"),
@@ -121,12 +131,12 @@ def test_moto_is_the_pinned_version() -> None:
 
 
 def test_a_hook_that_is_gone_or_changed_is_named() -> None:
-    gone = Hook("moto.batch.models:Job.vanished", "self", "batch.py")
+    gone = Hook("moto.batch.models:Job.vanished", "self", "jobs.py")
     assert "moto.batch.models:Job.vanished is gone" in complaint(gone, list)
-    changed = Hook("moto.batch.models:Job.run", "self quickly", "batch.py")
+    changed = Hook("moto.batch.models:Job.run", "self quickly", "jobs.py")
     said = complaint(changed, lambda found: list(inspect.signature(found).parameters))
     assert "Job.run has (self), wanted (self, quickly)" in said
-    assert "mend tests/localcloud/batch.py" in said
+    assert "mend tests/localcloud/jobs.py" in said
 
 
 def complaint(hook: Hook, names: Any) -> str:
