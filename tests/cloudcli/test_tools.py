@@ -83,11 +83,12 @@ def cdk(run_tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) 
     npm = _node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     run_tool(_node() / "bin" / "node", npm, "ci", "--prefix", folder, "--no-audit", "--no-fund")
     assemble(folder / "built" / "workflow", python=f"{sys.version_info.major}.{sys.version_info.minor}")
-    app = f"{sys.executable} -m tests.cloudcli.app {folder / 'built'}"
+    app, out = f"{sys.executable} -m tests.cloudcli.app {folder / 'built'}", folder / "out"
     context = [word for name, value in CONTEXT.items() for word in ("--context", f"casemill:{name}={value}")]
 
     def run(*arguments: object, wanted: int = 0) -> str:
-        given = ["--app", app, "--output", folder / "out", *context]
+        # What was synthesised for the deployment serves for the rest.
+        given = ["--app", out] if (out / "manifest.json").exists() else ["--app", app, "--output", out, *context]
         return run_tool(folder / "node_modules" / ".bin" / "cdk", *arguments, *given, wanted=wanted)
 
     return run

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -66,10 +67,22 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     parser.add_argument("--cases", type=int, default=24, help="of the demo cohort; 0: no demo run (24 if not given)")
     parser.add_argument("--port", type=int, default=0, help="of the endpoint (a free one if not given)")
     asked = parser.parse_args(arguments)
-    if asked.cases < 0 or not 0 <= asked.port <= 65535:
-        sys.stderr.write(f"{parser.prog}: --cases is 0 or more, --port from 0 to 65535\n")
-        raise SystemExit(EXIT_BAD_REQUEST)
+    if asked.cases < 0:
+        _refuse(f"--cases: {asked.cases} cases cannot be made; give 0 or more")
+    if not 0 <= asked.port <= 65535:
+        _refuse(f"--port: {asked.port} is no port; give one from 0 to 65535")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", asked.port))
+        except OSError as error:
+            _refuse(f"--port: {asked.port} cannot be had ({error.strerror}); give another, or none for a free one")
     return asked
+
+
+def _refuse(what: str) -> NoReturn:
+    sys.stderr.write(f"error {what}\n")
+    raise SystemExit(EXIT_BAD_REQUEST)
 
 
 def _obey_signals() -> None:

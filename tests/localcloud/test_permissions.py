@@ -128,6 +128,18 @@ def test_a_notification_that_may_not_be_sent(cloud: LocalCloud, new_run: Callabl
     assert run.mail().subject.endswith("is verified")
 
 
+def test_a_report_that_may_not_be_written(cloud: LocalCloud, new_run: Callable[..., CloudRun]) -> None:
+    """The function of the reports fails twice, for the run and for its failure: the mail names the first reason."""
+    run = new_run("denied-report", "1-2", partitions=1)
+    with withdrawn(cloud, "PublishFunction", "s3:PutObject"):
+        found = run.execute()
+    assert (found.status, found.error) == ("FAILED", "RunFailed")
+    assert not run.is_published
+    for text in (run.report, run.mail().text):
+        assert "access is denied [storage_denied]" in text
+        assert "cases" in text
+
+
 def test_a_state_machine_that_may_not_call_a_function(cloud: LocalCloud, new_run: Callable[..., CloudRun]) -> None:
     """Not even those that tell of it: the alarm on failed executions is what is left."""
     run = new_run("denied-machine", "1-2", partitions=1)
