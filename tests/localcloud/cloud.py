@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
@@ -23,14 +23,16 @@ from tests.localcloud.alarms import Mailbox, evaluate_alarms, put_metrics
 from tests.localcloud.assets import Packages, upload_assets
 from tests.localcloud.batch import batch_on
 from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
+from tests.localcloud.clients import clients_one_at_a_time
 from tests.localcloud.iam import GuardedApplication, Permissions, check_role_policies
-from tests.localcloud.jobs import Container, LocalJob, Machines
+from tests.localcloud.jobs import LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
+from tests.localcloud.launcher import Launcher
 from tests.localcloud.limits import LimitedApplication, check_history, check_template, check_variables
 from tests.localcloud.prices import with_prices
 from tests.localcloud.sfn import step_functions_executing
 from tests.localcloud.updates import updates_in_order
-from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
+from tests.metadata_service import SPOT_INSTANCE, metadata_service
 from tests.storage_faults import FaultyApplication
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -184,7 +186,7 @@ class LocalCloud:
 
     def stop(self, arn: str) -> None:
         """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
-        self.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+        _stop(self.client("stepfunctions"), arn)
         self.end_jobs(arn)
 
     def stop_executions(self) -> None:
@@ -193,7 +195,7 @@ class LocalCloud:
         for machine in client.list_state_machines()["stateMachines"]:
             asked = {"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"}
             for execution in client.list_executions(**asked)["executions"]:
-                client.stop_execution(executionArn=execution["executionArn"])
+                _stop(client, execution["executionArn"])
 
     def end_jobs(self, arn: str) -> None:
         """End the jobs of an execution that was stopped."""
@@ -302,36 +304,17 @@ def _make_batch_role(cloud: LocalCloud) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Launcher:
-    """Starts a container: the image's entry point, in its surroundings, under its role."""
-
-    image: StandIn
-    base: dict[str, str]
-    permissions: Permissions
-    spot: MetadataService
-    on_demand: MetadataService
-    askers: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, container: Container, command: list[str] | None = None) -> subprocess.Popen[bytes]:
-        """``command`` takes the place of the entry point, for an image that is broken on purpose."""
-        metadata = self.spot if container.spot else self.on_demand
-        credentials = self.permissions.credentials(container.role)
-        self.askers[credentials["AWS_ACCESS_KEY_ID"]] = container.environment["AWS_BATCH_JOB_ID"]
-        variables = {
-            **self.base,
-            **container.environment,
-            **credentials,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{metadata.endpoint}/{container.host}",
-        }
-        settings = {**self.image.settings(**variables), "text": False}
-        return subprocess.Popen(
-            command or self.image.entry(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **settings,
-        )
+def _stop(client: Any, arn: str) -> None:
+    """Stop an execution; the emulator's interpreter begins in a thread, and breaks where that has not begun."""
+    ends_at = time.monotonic() + 10
+    while True:
+        try:
+            client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+            return
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -382,6 +365,7 @@ def local_cloud(
             lambda role: {**base, **permissions.credentials(role)},
             Packages(scratch).of,
         )
+        stack.enter_context(clients_one_at_a_time())
         stack.enter_context(step_functions_executing(permissions.credentials))
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
