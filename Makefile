@@ -9,13 +9,16 @@ ARCHITECTURE ?= x86_64
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+CASES ?= 24
 
-.PHONY: help setup demo test chaos bench lint lock build picture clean
+.PHONY: help setup demo test chaos cloud cloud-cli bench lint lock build picture clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
+	@echo "make cloud  bring the app up in an emulator on this machine, do a demo run in it and stay open (docs/local-cloud.md)"
+	@echo "make cloud-cli  the real cdk and aws commands against that emulator, which installs both (about a minute)"
 	@echo "make bench  measure speed and memory beside the usual tools and the bare limits (about ten minutes)"
 	@echo "make setup  only make .venv with the casemill command"
 	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
@@ -57,6 +60,14 @@ test: lint
 # Hundreds of kills, and faults of the storage; the short form is part of make test.
 chaos: $(VENV)/.everything
 	@CASEMILL_CHAOS=long $(BIN)/pytest tests/chaos
+
+# Development only: needs no account and no container engine. CASES=0 leaves the demo run out.
+cloud: $(VENV)/.everything
+	@$(BIN)/python -m tests.localcloud.serve --cases $(CASES)
+
+# The CDK's tool by npm, the other by PyPI, both at their pinned versions and into temporary folders.
+cloud-cli: $(VENV)/.everything
+	@CASEMILL_CLOUD_CLI=1 $(BIN)/pytest -q tests/cloudcli
 
 # Ours, the usual tools and the bare limits in turn; files, tables and profiles go to bench/.
 bench: $(VENV)/.everything

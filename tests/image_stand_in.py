@@ -140,10 +140,11 @@ def _compile_libraries(stand_in: StandIn) -> None:
 
 def _install_packages(stand_in: StandIn) -> None:
     subprocess.run([_python(), "-m", "venv", "--without-pip", stand_in.packages], check=True)
-    # The image has no pip, so the test's own installs into it.
-    install = [sys.executable, "-m", "pip", "--python", stand_in.python, "install", "--quiet", "--no-deps"]
+    # The image has no installer, so the test's own installs into it. Compiled, as the image is: its user may not write.
+    install = [sys.executable, "-m", "uv", "pip", "install", "--python", stand_in.python, "--quiet", "--no-deps"]
     listed = ["--require-hashes", "--requirement", REPOSITORY / "batch_image" / "requirements.txt"]
-    subprocess.run([*install, "--disable-pip-version-check", "--only-binary", ":all:", *listed], check=True)
+    settled = ["--only-binary", ":all:", "--link-mode", "copy", "--compile-bytecode"]
+    subprocess.run([*install, *settled, *listed], check=True)
     subprocess.run(["chmod", "-R", "a+rX", stand_in.packages], check=True)
 
 

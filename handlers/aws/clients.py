@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -48,6 +49,8 @@ _THROTTLED = {
     "KMSThrottlingException",
 }
 
+_MISSING = re.compile(r"not authorized to perform: ([\w:-]+)(?: on resource: ([^\s]+))?")
+
 
 @cache
 def client(service: str, region: str | None = None) -> Any:
@@ -78,6 +81,7 @@ def asking(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         said = _code(error) or str(_status(error))
+        said += _missing_permission(error)
         if is_busy(error):
             raise TransientError("aws_busy", f"{what}: {said}", fix="It is tried again.") from error
         raise BugError(
@@ -96,6 +100,14 @@ def is_busy(error: ClientError) -> bool:
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _missing_permission(error: ClientError) -> str:
+    """The permission that AWS names, and nothing else of its sentence: that may quote data."""
+    found = _MISSING.search(str(error.response.get("Error", {}).get("Message", "")))
+    if found is None:
+        return ""
+    return f", not authorized to perform {found[1]}" + (f" on {found[2]}" if found[2] else "")
 
 
 def _status(error: ClientError) -> int:

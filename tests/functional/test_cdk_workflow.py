@@ -44,7 +44,7 @@ def tasks(variant: str) -> dict[str, State]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_task_tries_again_and_is_caught(variant: str) -> None:
     found = tasks(variant)
-    assert len(found) == 11
+    assert len(found) == 12
     for name, state in found.items():
         (retry,) = state["Retry"]
         assert (retry["MaxAttempts"], retry["BackoffRate"], retry["JitterStrategy"]) == (6, 2, "FULL"), name
@@ -64,10 +64,11 @@ def test_branches_and_maps_are_caught_too() -> None:
 def test_every_failure_ends_in_a_report_a_notification_and_a_failed_execution() -> None:
     found = dict(states(definition("default")))
     assert found["ReportFailure"]["Next"] == "NotifyFailure"
-    assert {item["Next"] for item in found["ReportFailure"]["Catch"]} == {"Unreported"}
-    assert found["Unreported"]["Next"] == "NoReport"
-    assert found["NoReport"]["Next"] == "NotifyFailure"
-    assert found["NotifyFailure"]["Next"] == "RunFailed"
+    assert {item["Next"] for item in found["ReportFailure"]["Catch"]} == {"NotifyUnreported"}
+    assert found["NotifyFailure"]["Next"] == found["NotifyUnreported"]["Next"] == "RunFailed"
+    assert found["NotifyFailure"]["Parameters"]["published.$"] == "$.published"
+    # No path that the failed report would have had to fill: the mail would break on it, and its reason be lost.
+    assert set(found["NotifyUnreported"]["Parameters"]) == {"execution.$", "submission.$", "failure.$"}
     assert found["RunFailed"]["Type"] == "Fail"
     for name in ("GiveUp", "OverBudgetArray", "OverBudgetSingle"):
         assert found[name]["Next"] == "ReportFailure"

@@ -229,6 +229,14 @@ def test_batch_that_fails(
     assert "secret" not in str(raised.value)
 
 
+def test_a_permission_that_is_missing_is_named(bench: FunctionsBench, batch: Stubber) -> None:
+    said = "User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: batch:ListJobs on resource: * because z"
+    batch.add_client_error("list_jobs", "AccessDeniedException", said, 403)
+    with pytest.raises(BugError) as raised:
+        look(bench)
+    assert raised.value.what == "ListJobs: AccessDeniedException, not authorized to perform batch:ListJobs on *"
+
+
 def test_what_cannot_change_is_read_once(bench: FunctionsBench, batch: Stubber) -> None:
     seen = []
     for _ in range(2):

@@ -117,19 +117,20 @@ class Mailbox:
     def about(self, execution: str) -> list[Mail]:
         """The mails at the end of an execution of this name: one is right."""
         line = re.compile(rf"^execution +{re.escape(execution)}$", re.MULTILINE)
-        return [mail for mail in self._all() if line.search(mail.text)]
+        return [mail for mail in self.all() if line.search(mail.text)]
 
     def alarm(self, name: str) -> Mail | None:
         """The last mail of the alarm whose name ends so."""
-        found = [mail for mail in self._all() if mail.subject.endswith(f'-{name}"') and "ALARM" in mail.subject]
+        found = [mail for mail in self.all() if mail.subject.endswith(f'-{name}"') and "ALARM" in mail.subject]
         return found[-1] if found else None
 
     def read(self) -> list[Mail]:
         """What has come since the last look of anybody."""
         seen = len(self.mails)
-        return self._all()[seen:]
+        return self.all()[seen:]
 
-    def _all(self) -> list[Mail]:
+    def all(self) -> list[Mail]:
+        """Every mail so far, in order."""
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 body = json.loads(message["Body"])

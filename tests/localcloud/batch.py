@@ -20,7 +20,7 @@ from tests.localcloud.jobs import LocalJob, Machines
 
 SMALLEST_ARRAY, LARGEST_ARRAY = 2, 10_000
 MOST_DESCRIBED = 100
-PAGE = 100
+PAGE, FILTERED_PAGE = 1000, 100
 LARGEST_SUBMISSION_BYTES = 30 * 1024
 MOST_ATTEMPTS, MOST_RULES = 10, 5
 """Limits of AWS Batch (its API reference; userguide service_limits)."""
@@ -28,6 +28,8 @@ MOST_ATTEMPTS, MOST_RULES = 10, 5
 
 def _submit(machines: Machines, response: BatchResponse) -> str:
     """SubmitJob, with the limits that AWS checks."""
+    if machines.closed:
+        raise ClientException("The local cloud is being ended")
     asked = json.loads(response.body)
     if len(response.body) > LARGEST_SUBMISSION_BYTES:
         raise ClientException("Job payload is larger than 30 KiB")
@@ -92,12 +94,13 @@ def _describe(original: Callable[[BatchResponse], str], response: BatchResponse)
 
 
 def _list(original: Callable[[BatchResponse], str], response: BatchResponse) -> str:
-    """ListJobs: RUNNING only where no state is given, and pages of at most 100."""
+    """ListJobs: RUNNING only where no state is given, and pages."""
     asked = json.loads(response.body)
     found = json.loads(original(response))["jobSummaryList"]
     if not asked.get("filters"):
         found = [job for job in found if job["status"] == (asked.get("jobStatus") or "RUNNING")]
-    first, size = int(asked.get("nextToken") or 0), min(int(asked.get("maxResults") or PAGE), PAGE)
+    largest = FILTERED_PAGE if asked.get("filters") else PAGE
+    first, size = int(asked.get("nextToken") or 0), min(int(asked.get("maxResults") or largest), largest)
     page = {"jobSummaryList": found[first : first + size]}
     return json.dumps(page | ({"nextToken": str(first + size)} if first + size < len(found) else {}))
 

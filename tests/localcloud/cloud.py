@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
-import subprocess
-import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,31 +14,30 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from tests.image_stand_in import StandIn, image_stand_in
 from tests.localcloud.alarms import Mailbox, evaluate_alarms, put_metrics
+from tests.localcloud.assets import Packages, upload_assets
 from tests.localcloud.batch import batch_on
 from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
 from tests.localcloud.clients import clients_one_at_a_time
-from tests.localcloud.iam import GuardedApplication, Permissions
-from tests.localcloud.jobs import Container, LocalJob, Machines
+from tests.localcloud.iam import GuardedApplication, Permissions, check_role_policies
+from tests.localcloud.jobs import LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
+from tests.localcloud.launcher import Launcher
+from tests.localcloud.limits import LimitedApplication, check_history, check_template, check_variables
 from tests.localcloud.prices import with_prices
 from tests.localcloud.sfn import step_functions_executing
 from tests.localcloud.updates import updates_in_order
-from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
+from tests.metadata_service import SPOT_INSTANCE, metadata_service
 from tests.storage_faults import FaultyApplication
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-LARGEST_INPUT_BYTES = 262_144
-"""Of an execution (Step Functions quotas)."""
-
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
-POINTER = "folder-of-the-asset"
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,7 @@ class LocalCloud:
     permissions: Permissions
     faults: FaultyApplication
     scratch: Path
+    image: StandIn
     outputs: dict[str, str] = field(default_factory=dict)
     askers: dict[str, str] = field(default_factory=dict)
     _log_groups: dict[str, str] = field(default_factory=dict)
@@ -106,22 +102,47 @@ class LocalCloud:
         RuntimeError
             The stack could not be made.
         """
-        self._upload_assets(assembly, stack)
+        upload_assets(self.client("s3"), ASSETS, assembly, stack)
         cloudformation = self.client("cloudformation")
         template = (assembly / f"{stack}.template.json").read_text()
+        check_template(template, len(json.loads(template)["Resources"]))
         arguments = {
             "StackName": stack, "TemplateBody": template,
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }  # fmt: skip
         known = {found["StackName"] for found in cloudformation.describe_stacks()["Stacks"]}
         (cloudformation.update_stack if stack in known else cloudformation.create_stack)(**arguments)
+        return self.adopt(stack)
+
+    def adopt(self, stack: str) -> dict[str, str]:
+        """Take a stack that was just deployed, by whatever tool, for the one of this cloud; gives its outputs.
+
+        Raises
+        ------
+        RuntimeError
+            The stack could not be made.
+        LimitError
+            AWS would not have made it.
+        """
+        cloudformation = self.client("cloudformation")
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         if not found["StackStatus"].endswith("_COMPLETE") or "ROLLBACK" in found["StackStatus"]:
             raise RuntimeError(f"{stack}: {found['StackStatus']} {found.get('StackStatusReason', '')}")
+        template = cloudformation.get_template(StackName=stack)["TemplateBody"]
         self.permissions.forget_policies()
-        self._log_groups = self._groups_of_functions(stack, json.loads(template))
+        self._log_groups = self._groups_of_functions(stack, template)
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        check_role_policies(self.client("iam"))
+        for page in self.client("lambda").get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                check_variables(function["FunctionName"], function.get("Environment", {}).get("Variables", {}))
         return self.outputs
+
+    def function(self, handler: str) -> LambdaFunction:
+        """The emulator's function of a handler, for instance ``handlers.plan.handler``."""
+        functions = lambda_backends[ACCOUNT][REGION].list_functions()
+        [found] = [function for function in functions if function.handler == handler]
+        return found
 
     def upload(self, bucket: str, below: str, files: Path) -> None:
         """Put a file, or every file of a folder, into a bucket."""
@@ -132,7 +153,6 @@ class LocalCloud:
     def start(self, submission: dict[str, Any], name: str) -> str:
         """Start the deployed state machine; gives the execution's ARN."""
         text = json.dumps(submission)
-        assert len(text) <= LARGEST_INPUT_BYTES
         client = self.client("stepfunctions")
         return str(
             client.start_execution(stateMachineArn=self.outputs["StateMachine"], name=name, input=text)["executionArn"]
@@ -145,13 +165,16 @@ class LocalCloud:
         ------
         TimeoutError
             It goes on.
+        LimitError
+            A state or the history is larger than AWS allows.
         """
         client = self.client("stepfunctions")
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
             found = client.describe_execution(executionArn=arn)
             if found["status"] in FINISHED:
-                self._deliver(found)
+                check_history(arn, self.history(arn))
+                self.deliver(found)
                 output = json.loads(found["output"]) if found.get("output") else None
                 return Execution(arn, found["status"], output, found.get("error", ""), found.get("cause", ""))
             time.sleep(0.05)
@@ -163,17 +186,20 @@ class LocalCloud:
 
     def stop(self, arn: str) -> None:
         """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
+        _stop(self.client("stepfunctions"), arn)
+        self.end_jobs(arn)
+
+    def stop_executions(self) -> None:
+        """Stop what runs, without a word to anybody."""
         client = self.client("stepfunctions")
-        ends_at = time.monotonic() + 10
-        while True:
-            try:
-                client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
-                break
-            except ClientError as error:
-                # The emulator's interpreter begins in a thread of its own, and breaks where that has not begun.
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > ends_at:
-                    raise
-                time.sleep(0.05)
+        for machine in client.list_state_machines()["stateMachines"]:
+            asked = {"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"}
+            for execution in client.list_executions(**asked)["executions"]:
+                _stop(client, execution["executionArn"])
+
+    def end_jobs(self, arn: str) -> None:
+        """End the jobs of an execution that was stopped."""
+        client = self.client("stepfunctions")
         run_id = json.loads(client.describe_execution(executionArn=arn)["input"])["run_id"]
         for job in self.machines.of_run(run_id):
             job.terminate("the execution was stopped")
@@ -221,17 +247,7 @@ class LocalCloud:
             if resource["Type"] == "AWS::Lambda::Function" and "LoggingConfig" in resource["Properties"]
         }
 
-    def _upload_assets(self, assembly: Path, stack: str) -> None:
-        client = self.client("s3")
-        assets = json.loads((assembly / f"{stack}.assets.json").read_text())
-        for file in assets.get("files", {}).values():
-            source = assembly / file["source"]["path"]
-            content = source.read_bytes() if source.is_file() else _pointer(source)
-            for destination in file["destinations"].values():
-                key = destination["objectKey"]
-                client.put_object(Bucket=ASSETS, Key=key, Body=content)
-
-    def _deliver(self, execution: dict[str, Any]) -> None:
+    def deliver(self, execution: dict[str, Any]) -> None:
         """Call the functions of the rules that match an execution's end."""
         event = {
             "source": "aws.states",
@@ -271,23 +287,14 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     )
 
 
-def _pointer(folder: Path) -> bytes:
-    """A zip that names the asset's folder: packing 200 MB for the emulator to keep would prove nothing."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(POINTER), str(folder.resolve()))
-    return target.getvalue()
-
-
-def _folder_of(function: LambdaFunction) -> Path:
-    with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
-        return Path(archive.read(POINTER).decode())
-
-
 def _bootstrap(cloud: LocalCloud) -> None:
     """What ``cdk bootstrap`` leaves, as far as the templates look at it."""
     cloud.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="27", Type="String")
     cloud.client("s3").create_bucket(Bucket=ASSETS)
+
+
+def _make_batch_role(cloud: LocalCloud) -> None:
+    """AWS Batch's own role, which every account has."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "batch.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -297,36 +304,17 @@ def _bootstrap(cloud: LocalCloud) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Launcher:
-    """Starts a container: the image's entry point, in its surroundings, under its role."""
-
-    image: StandIn
-    base: dict[str, str]
-    permissions: Permissions
-    spot: MetadataService
-    on_demand: MetadataService
-    askers: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, container: Container, command: list[str] | None = None) -> subprocess.Popen[bytes]:
-        """``command`` takes the place of the entry point, for an image that is broken on purpose."""
-        metadata = self.spot if container.spot else self.on_demand
-        credentials = self.permissions.credentials(container.role)
-        self.askers[credentials["AWS_ACCESS_KEY_ID"]] = container.environment["AWS_BATCH_JOB_ID"]
-        variables = {
-            **self.base,
-            **container.environment,
-            **credentials,
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{metadata.endpoint}/{container.host}",
-        }
-        settings = {**self.image.settings(**variables), "text": False}
-        return subprocess.Popen(
-            command or self.image.entry(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **settings,
-        )
+def _stop(client: Any, arn: str) -> None:
+    """Stop an execution; the emulator's interpreter begins in a thread, and breaks where that has not begun."""
+    ends_at = time.monotonic() + 10
+    while True:
+        try:
+            client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+            return
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -334,15 +322,18 @@ def local_cloud(
     scratch: Path,
     slots: int = 2,
     grace_seconds: float = 5.0,
-    python: str = sys.executable,
+    *,
     image: StandIn | None = None,
+    port: int = 0,
+    bootstrapped: bool = True,
 ) -> Iterator[LocalCloud]:
     """Start everything but the stack; at the end nothing is left, neither process nor state.
 
-    Without an ``image`` one is built.
+    Without an ``image`` one is built. ``port`` is that of the endpoint (0: a free one); an account that is not
+    ``bootstrapped`` is for the CDK's own tool.
     """
     with ExitStack() as stack:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         server.start()
         stack.callback(server.stop)
         # Last of all but the server: until its processes have ended, their logs need their groups.
@@ -356,7 +347,8 @@ def local_cloud(
         assert listener is not None
         listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
         permissions = Permissions(endpoint)
-        faults = FaultyApplication(GuardedApplication(with_prices(listener.app), permissions))
+        application = LimitedApplication(with_prices(listener.app))
+        faults = FaultyApplication(GuardedApplication(application, permissions))
         listener.app = faults
 
         image = image or stack.enter_context(image_stand_in())
@@ -369,17 +361,23 @@ def local_cloud(
         runtime = scratch / "lambda-runtime"
         runtime.mkdir()
         functions = Functions(
-            lay_out_runtime(runtime), lambda role: {**base, **permissions.credentials(role)}, _folder_of, python=python
+            lay_out_runtime(runtime),
+            lambda role: {**base, **permissions.credentials(role)},
+            Packages(scratch).of,
         )
         stack.enter_context(clients_one_at_a_time())
-        stack.enter_context(step_functions_executing())
+        stack.enter_context(step_functions_executing(permissions.credentials))
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
         stack.enter_context(own_types(endpoint))
         stack.enter_context(updates_in_order())
         # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
         moto_api_backend.reset()
-        cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, askers=launcher.askers)
+        cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, image, askers=launcher.askers)
         functions.on_log = cloud.keep_log
-        _bootstrap(cloud)
+        _make_batch_role(cloud)
+        if bootstrapped:
+            _bootstrap(cloud)
+        # First of all: an execution that goes on would start new processes.
+        stack.callback(cloud.stop_executions)
         yield cloud

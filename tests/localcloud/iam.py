@@ -15,16 +15,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
 import boto3
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from tests.localcloud.limits import check_policies
+from tests.localcloud.requests import Application, Request, read_body, read_request, refuse
 
-_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/")
+_DENIED = {"s3": "AccessDenied", "ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
+"""A refusal's code where it is not ``AccessDeniedException``."""
+
 _S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
-_TARGET = re.compile(r"^[A-Za-z0-9]+(?:_[0-9]+)?\.([A-Za-z]+)$")
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,31 @@ class Permissions:
 
     def check(self, environ: dict[str, Any]) -> tuple[str, Call] | None:
         """The role and the call where it is refused; None where it may go on."""
-        found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        role = self._roles.get(found.group(1)) if found else None
-        if found is None or role is None:
+        request = read_request(environ)
+        role = self._roles.get(request.key) if request else None
+        if request is None or role is None:
             return None
-        for call in calls_of(environ, found.group(2), found.group(3)):
+        return self._first_refused(role, calls_of(environ, request))
+
+    def check_absence(self, environ: dict[str, Any]) -> tuple[str, Call] | None:
+        """As :meth:`check`, for an object that is not there: only who may list is told so (S3 API, GetObject)."""
+        request = read_request(environ)
+        role = self._roles.get(request.key) if request else None
+        bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+        if role is None or not key:
+            return None
+        return self._first_refused(role, [Call("s3:ListBucket", f"arn:aws:s3:::{bucket}")])
+
+    def _first_refused(self, role: str, calls: Iterable[Call]) -> tuple[str, Call] | None:
+        for call in calls:
             self.seen[role].add(call)
-            if (role, call.action) in self.withdrawn or not is_allowed(self._statements(role), call):
+            if (role, call.action) in self.withdrawn or not is_allowed(self.statements(role), call):
                 self.refused.append((role, call))
                 return role, call
         return None
 
-    def _statements(self, role: str) -> list[dict[str, Any]]:
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """The statements of a role's policies."""
         with self._lock:
             if role not in self._policies:
                 self._policies[role] = list(read_statements(_client("iam", self.endpoint), role))
@@ -98,26 +113,18 @@ class GuardedApplication:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         refused = self.permissions.check(environ)
         if refused is None:
-            return self.application(environ, start_response)
+            answer: list[tuple[Any, ...]] = []
+            body = self.application(environ, lambda *given: answer.append(given))
+            absent = answer[0][0].startswith("404") and "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
+            refused = self.permissions.check_absence(environ) if absent else None
+            if refused is None:
+                start_response(*answer[0])
+                return body
         role, call = refused
         message = f"{role} is not authorized to perform: {call.action} on resource: {call.resource}"
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        if call.action.startswith("s3:"):
-            body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
-            kind = "application/xml"
-        elif call.action.partition(":")[0] in ("ec2", "sns", "cloudformation"):
-            body = (
-                f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
-            )
-            body, kind = body.encode(), "text/xml"  # type: ignore[assignment]
-        else:
-            body, kind = (
-                json.dumps({"__type": "AccessDeniedException", "message": message}).encode(),
-                "application/json",
-            )
-        headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-amzn-errortype", "AccessDenied")]
-        start_response("403 Forbidden", headers)
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+        service = call.action.partition(":")[0]
+        code = _DENIED.get(service, "AccessDeniedException")
+        return refuse(environ, start_response, service, code, message, "403 Forbidden")
 
 
 def is_allowed(statements: Iterable[dict[str, Any]], call: Call) -> bool:
@@ -131,7 +138,7 @@ def is_allowed(statements: Iterable[dict[str, Any]], call: Call) -> bool:
     """
     allowed = False
     for statement in statements:
-        actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
+        actions, resources = listed(statement.get("Action")), listed(statement.get("Resource"))
         hit = any(fnmatch.fnmatchcase(call.action.lower(), action.lower()) for action in actions) and any(
             resource == "*" or fnmatch.fnmatchcase(call.resource, resource) for resource in resources
         )
@@ -151,24 +158,33 @@ def read_statements(client: Any, role: str) -> Iterator[dict[str, Any]]:
         yield from _statements_of(found["PolicyVersion"]["Document"])
 
 
-def calls_of(environ: dict[str, Any], region: str, service: str) -> list[Call]:
-    """What a request asks for."""
+def check_role_policies(client: Any) -> None:
+    """Hold every role's inline policies against their limit.
+
+    Raises
+    ------
+    LimitError
+        Too large together.
+    """
+    for page in client.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            names = client.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+            given = [client.get_role_policy(RoleName=role["RoleName"], PolicyName=name) for name in names]
+            check_policies(role["RoleName"], [json.dumps(policy["PolicyDocument"]) for policy in given])
+
+
+def calls_of(environ: dict[str, Any], request: Request) -> list[Call]:
+    """What a request asks permission for."""
+    service, fields = request.service, request.fields
     if service == "s3":
         return _s3_calls(environ)
-    body = _body(environ)
-    target = _TARGET.match(environ.get("HTTP_X_AMZ_TARGET", ""))
-    service = {"monitoring": "cloudwatch"}.get(service, service)
-    if target:
-        # The calls on several messages have no actions of their own (SQS guide, "API permissions").
-        action = target.group(1).removesuffix("Batch") if service == "sqs" else target.group(1)
-        return [Call(f"{service}:{action}", _json_resource(service, region, json.loads(body or b"{}")))]
     if service == "batch":
-        return _batch_calls(environ["PATH_INFO"], region, json.loads(body or b"{}"))
-    fields = {
-        name: unquote_plus(value) for name, _, value in (pair.partition("=") for pair in body.decode().split("&"))
-    }
-    touched = next((fields[name] for name in ("TopicArn", "QueueUrl", "StackName") if name in fields), "*")
-    return [Call(f"{service}:{fields.get('Action', 'Unknown')}", touched)]
+        return _batch_calls(request)
+    if service == "lambda" and "FunctionName" in fields:
+        return [Call(f"lambda:{request.action}", fields["FunctionName"])]
+    # The calls on several messages have no actions of their own (SQS guide, "API permissions").
+    action = request.action.removesuffix("Batch") if service == "sqs" else request.action
+    return [Call(f"{service}:{action}", _resource(request))]
 
 
 def _s3_calls(environ: dict[str, Any]) -> list[Call]:
@@ -179,7 +195,7 @@ def _s3_calls(environ: dict[str, Any]) -> list[Call]:
         action = "GetBucketLocation" if "location" in query else listing.get(method, method)
         if method == "POST" and re.search(r"(^|&)delete", query):
             # DeleteObjects asks for the permission on each object that it names.
-            keys = re.findall(r"<Key>(.*?)</Key>", _body(environ).decode())
+            keys = re.findall(r"<Key>(.*?)</Key>", read_body(environ).decode())
             return [Call("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{unescape(key)}") for key in keys]
         if method == "GET" and re.search(r"(^|&)versions", query):
             action = "ListBucketVersions"
@@ -189,39 +205,36 @@ def _s3_calls(environ: dict[str, Any]) -> list[Call]:
         action = "AbortMultipartUpload" if method == "DELETE" else "PutObject"
     if method == "GET" and "versionId=" in query:
         action = "GetObjectVersion"
-    return [Call(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")]
+    if re.search(r"(^|&)tagging", query):
+        action += "Tagging"
+    actions = [action, *(["PutObjectTagging"] if environ.get("HTTP_X_AMZ_TAGGING") else [])]
+    return [Call(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}") for action in actions]
 
 
-def _batch_calls(path: str, region: str, body: dict[str, Any]) -> list[Call]:
-    known = ("SubmitJob", "DescribeJobs", "ListJobs", "TerminateJob", "CancelJob", "DescribeJobQueues")
-    names = {action.lower(): action for action in known}
-    name = names.get(path.rpartition("/")[2], path)
-    if name == "SubmitJob":
-        return [Call("batch:SubmitJob", body["jobQueue"]), Call("batch:SubmitJob", body["jobDefinition"])]
-    if name in ("TerminateJob", "CancelJob"):
-        return [Call(f"batch:{name}", f"arn:aws:batch:{region}:123456789012:job/{body['jobId']}")]
-    return [Call(f"batch:{name}", "*")]
+def _batch_calls(request: Request) -> list[Call]:
+    name, fields = f"batch:{request.action}", request.fields
+    if name == "batch:SubmitJob":
+        definition = fields["jobDefinition"]
+        # A job with tags is a resource that is tagged: the job, which has no id yet, and its definition.
+        tagged = [f"arn:aws:batch:{request.region}:123456789012:job/new", definition] if fields.get("tags") else []
+        asked = [Call(name, fields["jobQueue"]), Call(name, definition)]
+        return asked + [Call("batch:TagResource", resource) for resource in tagged]
+    if name in ("batch:TerminateJob", "batch:CancelJob"):
+        return [Call(name, f"arn:aws:batch:{request.region}:123456789012:job/{fields['jobId']}")]
+    return [Call(name, "*")]
 
 
-def _json_resource(service: str, region: str, body: dict[str, Any]) -> str:
-    for name in ("stateMachineArn", "executionArn", "SecretId", "KeyId"):
-        if name in body:
-            return str(body[name])
-    if "QueueUrl" in body:
-        account, queue_name = body["QueueUrl"].split("/")[-2:]
+def _resource(request: Request) -> str:
+    fields, region = request.fields, request.region
+    for name in ("TopicArn", "StackName", "stateMachineArn", "executionArn", "SecretId", "KeyId"):
+        if name in fields:
+            return str(fields[name])
+    if "QueueUrl" in fields:
+        account, queue_name = fields["QueueUrl"].split("/")[-2:]
         return f"arn:aws:sqs:{region}:{account}:{queue_name}"
-    if "logGroupName" in body:
-        return f"arn:aws:logs:{region}:123456789012:log-group:{body['logGroupName']}:*"
+    if "logGroupName" in fields:
+        return f"arn:aws:logs:{region}:123456789012:log-group:{fields['logGroupName']}:*"
     return "*"
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    """The request's body, put back for the application."""
-    from io import BytesIO
-
-    data = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = BytesIO(data)
-    return bytes(data)
 
 
 def _statements_of(document: dict[str, Any] | str) -> list[dict[str, Any]]:
@@ -230,7 +243,8 @@ def _statements_of(document: dict[str, Any] | str) -> list[dict[str, Any]]:
     return [statements] if isinstance(statements, dict) else list(statements)
 
 
-def _listed(value: Any) -> list[str]:
+def listed(value: Any) -> list[str]:
+    """A policy's one or many."""
     return [value] if isinstance(value, str) else list(value or ())
 
 

@@ -54,6 +54,7 @@ class Machines:
     def __post_init__(self) -> None:
         self.free = threading.Semaphore(self.slots)
         self.jobs: list[LocalJob] = []
+        self.closed = False
 
     def running(self) -> list[LocalJob]:
         """The containers that run at this moment."""
@@ -64,7 +65,8 @@ class Machines:
         return [job for job in list(self.jobs) if job.run_id == run_id]
 
     def stop_all(self) -> None:
-        """Kill everything; for the end of a test run."""
+        """Kill everything, and start nothing more; for the end of a test run."""
+        self.closed = True
         for job in self.jobs:
             job.stop = True
             job.signal(signal.SIGKILL)

@@ -196,6 +196,7 @@ class Functions:
         self._idle: dict[str, list[Sandbox]] = {}
         self._all: list[Sandbox] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def invoke(self, function: LambdaFunction, event: Any) -> Answer:
         """Call a function with a JSON event."""
@@ -218,7 +219,9 @@ class Functions:
         return answer
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, and start no more."""
+        with self._lock:
+            self._closed = True
         for sandbox in self._all:
             sandbox.close()
 
@@ -245,8 +248,11 @@ class Functions:
             "TZ": ":UTC",
         }
         command = [self.python, "-I", "-S", "-c", _BOOT, str(folder), str(self.runtime), function.handler]
-        sandbox = Sandbox(command, environment, function.function_arn)
-        self._all.append(sandbox)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the local cloud is being ended")
+            sandbox = Sandbox(command, environment, function.function_arn)
+            self._all.append(sandbox)
         return sandbox
 
 

@@ -33,3 +33,7 @@ def synthesise(folder: Path, **changed: Any) -> Path:
     assembly = folder / f"assembly-{len(list(folder.glob('assembly-*')))}"
     build_app(context, outdir=assembly, built_functions=built).synth()
     return assembly
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{synthesise(Path(sys.argv[1]))}\n")

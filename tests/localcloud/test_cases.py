@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.localcloud.alarms import Mailbox
-from tests.localcloud.cloud import Launcher, LocalCloud
+from tests.localcloud.cloud import LocalCloud
 from tests.localcloud.jobs import Container, LocalJob
+from tests.localcloud.launcher import Launcher
 from tests.localcloud.scenario import FORTY, CloudRun, on_running
 from tests.localcloud.synthesis import SOURCE_BUCKET
 from tests.tiny_recordings import TinyCohort

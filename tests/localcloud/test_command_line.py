@@ -64,7 +64,7 @@ def test_its_cost_and_its_quarantine(submitted: Answer) -> None:
     cost = casemill("cost", run_id, "--json")
     assert cost.code == 0, cost.err
     assert (cost.json["run_id"], cost.json["cases"]) == (run_id, 12)
-    quarantined = casemill("quarantine", "list", "--json")
+    quarantined = casemill("quarantine", "list", "--run", run_id, "--json")
     assert (quarantined.code, quarantined.json) == (0, [])
 
 
