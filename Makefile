@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test chaos bench lint lock build picture clean
+.PHONY: help setup demo test chaos bench lint lock build picture reference docs clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
@@ -21,6 +21,8 @@ help:
 	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
 	@echo "make build  assemble the functions' package for deployment"
 	@echo "make picture  make the tables and pictures of docs/aws anew"
+	@echo "make reference  make docs/reference/command-line.md anew"
+	@echo "make docs   build the documentation site into build/site"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -84,6 +86,14 @@ build: $(VENV)/.everything
 picture: $(VENV)/.everything
 	@$(BIN)/python -m tests.cdk_templates build/templates
 	@$(BIN)/python -m cdk.documents build/templates
+
+# Every command's page, from the commands themselves; make test says when it is old.
+reference: $(VENV)/.everything
+	@$(BIN)/python -m core.cli.reference > docs/reference/command-line.md
+
+# The site, without the network; whatever is wrong with a link is an error.
+docs: $(VENV)/.everything
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:
 	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so

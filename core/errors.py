@@ -19,6 +19,8 @@ EXIT_BAD_REQUEST = 64
 EXIT_BUG = 70
 EXIT_RETRY = 75
 EXIT_INTERRUPTED = 130
+EXIT_OUTPUT_GONE = 141
+"""As every tool does whose reader has gone: 128 and the number of SIGPIPE."""
 
 
 class CasemillError(Exception):
