@@ -74,7 +74,7 @@ def command_of(found: EntryPoint) -> Any:
     if isinstance(loaded, typer.Typer):
         app.add_typer(loaded, name=found.name, rich_help_panel=PANEL)
         return get_command(app).commands[found.name]  # type: ignore[attr-defined]
-    app.command(found.name, rich_help_panel=PANEL)(loaded)
+    app.command(found.name, rich_help_panel=getattr(loaded, "help_panel", PANEL))(loaded)
     return get_command(app)
 
 
