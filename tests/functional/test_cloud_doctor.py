@@ -29,7 +29,8 @@ DIGEST = "sha256:" + "5" * 64
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/casemill@{DIGEST}"
 STACK = DeployedStack(
     "Casemill", Account("us-east-1", None), "s3://bucket/casemill", "arn:machine", SPOT, ON_DEMAND, "logs", "queue",
-    "test", 20.0, "arn:aws:batch:us-east-1:123456789012:job-definition/worker:3", "arn:aws:sns:us-east-1:123456789012:topic",
+    "test", 20.0, "arn:aws:batch:us-east-1:123456789012:job-definition/worker:3",
+    "arn:aws:sns:us-east-1:123456789012:topic",
 )  # fmt: skip
 DENIED = {"service_error_code": "AccessDeniedException", "http_status_code": 403}
 
