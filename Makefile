@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: help setup demo test chaos bench lint lock build picture reference docs clean
+.PHONY: help setup demo test chaos bench lint lock build picture reference docs documents clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
@@ -23,6 +23,7 @@ help:
 	@echo "make picture  make the tables and pictures of docs/aws anew"
 	@echo "make reference  make docs/reference/command-line.md anew"
 	@echo "make docs   build the documentation site into build/site"
+	@echo "make documents  run every command of the documents, the slow ones too"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -94,6 +95,10 @@ reference: $(VENV)/.everything
 # The site, without the network; whatever is wrong with a link is an error.
 docs: $(VENV)/.everything build/mermaid.min.js
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The short form, without the slow commands, is part of make test.
+documents: $(VENV)/.everything
+	@CASEMILL_DOCUMENTS=all $(BIN)/pytest -q tests/functional/test_documented_commands.py
 
 # What draws the pictures, once from npm; its digest is ours to check.
 MERMAID := mermaid-11.12.0

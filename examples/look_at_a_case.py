@@ -1,6 +1,6 @@
 """Read one case of a data set, without reading the others, and say how much of each signal was measured.
 
-    python examples/look_at_a_case.py demo/out/datasets/first 0007
+python examples/look_at_a_case.py demo/out/datasets/first 0007
 """
 
 from __future__ import annotations

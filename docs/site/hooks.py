@@ -1,4 +1,4 @@
-"""What the site needs beside its pages: the drawing library, from the build folder, so that nothing comes from elsewhere."""
+"""What the site needs beside its pages: the library that draws, so that no reader fetches it from elsewhere."""
 
 from __future__ import annotations
 
