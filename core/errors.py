@@ -22,6 +22,8 @@ EXIT_BUG_AGAIN = 71
 
 EXIT_RETRY = 75
 EXIT_INTERRUPTED = 130
+EXIT_OUTPUT_GONE = 141
+"""As every tool does whose reader has gone: 128 and the number of SIGPIPE."""
 
 
 class CasemillError(Exception):

@@ -320,9 +320,8 @@ def _open_folder(folder: Path, create: bool) -> Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadRequestError(
-                "bad_location", error.strerror or str(error), where=str(folder), fix="Give another folder."
-            ) from error
+            what = "is a file, not a folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
+            raise BadRequestError("bad_location", what, where=str(folder), fix="Give another folder.") from error
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "no such folder"
         raise BadRequestError("bad_location", problem, where=str(folder), fix="Check the spelling.")

@@ -20,6 +20,8 @@ def verify(
     """Read every byte of a data set again and say whether it is what was published.
 
     Exit code 0: it is; 1: it is not.
+
+    Example: casemill verify out/datasets/first
     """
     from core.run.publish import verify_published
     from core.store import open_store
@@ -50,6 +52,8 @@ def export(
     """Copy a data set's examples for tools that want one file a split.
 
     The bytes are those of the shards: a compressed data set gives GZIP files, whatever their names end in.
+
+    Example: casemill export out/datasets/first --single-file --out files
     """
     from core.run.export import export_single_files
     from core.store import open_store

@@ -36,6 +36,7 @@ def fit(
     from core.cost.models_text import models_text
     from core.cost.time_model import TimeModels, shipped_models
 
+    _check_date(date)
     if layouts and len(layouts) != len(runs):
         raise BadRequestError("bad_option", "not one for each run", where="--layouts", fix="Give as many as runs.")
     seen = [_observe(run, layouts[place] if layouts else None) for place, run in enumerate(runs)]
@@ -51,6 +52,15 @@ def fit(
     (workload,) = names
     sys.stdout.write(models_text(TimeModels(other_machine=shipped.other_machine, workloads={workload: coefficients})))
     return EXIT_DONE
+
+
+def _check_date(text: str) -> None:
+    from datetime import date
+
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise BadRequestError("bad_option", f"{text!r} is no date", where="--date", fix="Write 2026-01-31.") from None
 
 
 def _observe(run: str, truth: str | None) -> tuple[str, list[Observation], RunObservation | None]:

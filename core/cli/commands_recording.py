@@ -21,6 +21,8 @@ def inspect(
     """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.
 
     Exit code 1 if any of them cannot be read.
+
+    Example: casemill inspect vital_files/0001.vital
     """
     from core.workloads.vitaldb.inspect import inspect_recording
     from core.workloads.vitaldb.profiles import resolve_profiles
@@ -35,7 +37,7 @@ def inspect(
             unreadable += 1
             documents.append({"file": file, "error": {"code": error.code, "what": error.what}})
             if not json:
-                say_error(error.code, error.what, where=file)
+                say_error(error.code, error.what, where=file, fix="It is left out.", see="docs/output.md")
             continue
         documents.append(found)
         if not json:
@@ -55,7 +57,10 @@ def demo_data(
     faults: Annotated[bool, typer.Option("--faults", help="Add one labelled case for each known fault.")] = False,
     json: options.JsonOutput = False,
 ) -> int:
-    """Write a made-up cohort: vital_files/NNNN.vital, clinical_data.csv and ground_truth.json."""
+    """Write a made-up cohort: vital_files/NNNN.vital, clinical_data.csv and ground_truth.json.
+
+    Example: casemill demo-data --cases 24 --seed 7 --out demo/cohort
+    """
     from rich.progress import Progress
 
     from core.errors import BadRequestError

@@ -30,6 +30,8 @@ def status(
     """Show how far a run is.
 
     With --watch, exit code 0: published; 1: not verified; 130: left with Ctrl-C. The run itself is not touched.
+
+    Example: casemill status out/runs/vitaldb-0123456789ab --watch
     """
     from core.run.plan_store import read_request
     from core.run.progress import ProgressReader, read_shards

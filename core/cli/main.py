@@ -5,6 +5,7 @@ Commands from elsewhere, those of the cloud, join through entry points (:mod:`co
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -23,9 +24,19 @@ from core.cli import (
     commands_run,
     commands_status,
 )
+from core.cli.bad_command import explained
 from core.cli.output import say_error
-from core.cli.plugins import PluggableGroup
-from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_INTERRUPTED, EXIT_RETRY, CasemillError
+from core.cli.plugins import VERBOSE, PluggableGroup
+from core.cli.streams import give_up, refusal_of
+from core.errors import (
+    EXIT_BAD_REQUEST,
+    EXIT_BUG,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_OUTPUT_GONE,
+    EXIT_RETRY,
+    CasemillError,
+)
 
 app = typer.Typer(
     name="casemill",
@@ -34,7 +45,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done · 1 not verified · 64 bad request · 70 bug · 75 try again · 130 interrupted.",
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="Exit codes: 0 done · 1 not verified · 64 bad request · 70 bug · 75 try again · 130 interrupted · "
+    "141 nobody reads the output. See docs/errors.md.",
 )
 app.command("run")(commands_run.run)
 app.command("rehearse")(commands_rehearse.rehearse)
@@ -48,15 +61,17 @@ app.command("inspect")(commands_recording.inspect)
 app.command("demo-data")(commands_recording.demo_data)
 app.command("fit")(commands_fit.fit)
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @app.callback(invoke_without_command=True)
 def _global_options(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and leave."),
-    verbose: bool = typer.Option(False, "--verbose", help="Print the trace of an error too."),
+    verbose: bool = typer.Option(
+        False, "--verbose", help="Print the trace of an error on stderr too; may stand anywhere in a command."
+    ),
 ) -> None:
-    if verbose:
-        os.environ["CASEMILL_VERBOSE"] = "1"
     if version:
         from core.code_version import code_version
         from core.recording.walks import walk_in_use
@@ -71,11 +86,24 @@ def main() -> None:
 
 
 def _guarded() -> int:
+    try:
+        code = _called()
+    except BrokenPipeError:
+        # Whoever read our output has gone. What the command had to say is unknown to them, so it is no success.
+        give_up(sys.stdout)
+        return EXIT_OUTPUT_GONE
+    except OSError as error:
+        return _not_written(error.strerror or str(error))
+    refusal = refusal_of(sys.stdout)
+    return _not_written(refusal) if refusal else code
+
+
+def _called() -> int:
     from core.run.stop import InterruptedRunError, raise_on_sigterm
 
     try:
         with raise_on_sigterm():
-            result = app(standalone_mode=False)
+            result = app(standalone_mode=False, prog_name="casemill")
     except CasemillError as error:
         _trace()
         say_error(error.code, error.what, error.where, error.fix)
@@ -84,24 +112,43 @@ def _guarded() -> int:
         say_error("stopped", f"stopped ({error}); everything finished is saved", fix="Run the same command to go on.")
         return EXIT_RETRY if str(error) == "reclaimed" else EXIT_INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
-        say_error("stopped", "interrupted")
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except typer.Exit as leave:
         return leave.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has gone; the closing flush must not complain about it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as leave:
+        # Of the help, which is not printed by us: rich leaves like this when its reader has gone; 0 is completion's.
+        if leave.code:
+            raise BrokenPipeError from leave
+        return EXIT_DONE
     except TyperException as error:
-        say_error("bad_command", error.format_message(), fix="See casemill --help.")
-        return EXIT_BAD_REQUEST
-    except Exception as error:  # noqa: BLE001  the last resort: whatever it is, the exit code must say that it is a bug
+        if not error.format_message():
+            return EXIT_BAD_REQUEST  # nothing was asked for: the help has been printed
+        told = explained(error)
+        say_error(told.code, told.what, told.where, told.fix)
+        return told.exit_code
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and (error.errno in _FULL or refusal_of(sys.stdout)):
+            raise
         traceback.print_exc()
         say_error("bug", f"{type(error).__name__}: {error}", fix="This is a bug in Casemill; please report it.")
         return EXIT_BUG
-    return result if isinstance(result, int) else 0
+    # Typer turns Ctrl-C outside of a run into this number, without a word.
+    return _interrupted() if result == EXIT_INTERRUPTED else result if isinstance(result, int) else EXIT_DONE
+
+
+def _not_written(why: str) -> int:
+    give_up(sys.stdout)
+    say_error("disk_full", f"it cannot be written: {why}", "standard output", "Free some space, or write elsewhere.")
+    return EXIT_RETRY
+
+
+def _interrupted() -> int:
+    say_error("stopped", "interrupted", fix="Run the same command again.")
+    return EXIT_INTERRUPTED
 
 
 def _trace() -> None:
-    if os.environ.get("CASEMILL_VERBOSE"):
+    if os.environ.get(VERBOSE):
         traceback.print_exc()

@@ -8,20 +8,33 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-out = Console(soft_wrap=True, highlight=False, markup=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+from core.cli.streams import give_up, takes_unicode
+
+CODES = "docs/errors.md"
+"""Where every code stands; those of single cases stand in docs/output.md."""
 
 
-def say_error(code: str, what: str, where: str = "", fix: str = "") -> None:
-    """What went wrong, where, and what to do; one line, and a second one for the remedy."""
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would leave with exit code 1, which is ours for something else."""
+        raise BrokenPipeError
+
+
+out = _Console(soft_wrap=True, highlight=False, markup=False)
+err = _Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def say_error(code: str, what: str, where: str = "", fix: str = "", see: str = CODES) -> None:
+    """What went wrong and where in one line; what to do, and where the code is looked up, in a second one."""
     place = f"{where}: " if where else ""
-    err.print(f"error [{code}] {place}{what}", style="bold red" if err.is_terminal else None)
-    if fix:
-        err.print(f"  {fix}")
+    try:
+        err.print(f"error [{code}] {place}{what}", style="bold red" if err.is_terminal else None)
+        err.print(f"  {fix} More: {see}" if fix else f"  More: {see}")
+    except OSError:
+        give_up(sys.stderr)  # nobody can be told; the exit code still says it
     if "--json" in sys.argv:
-        print_json({"error": {"code": code, "where": where, "what": what, "fix": fix}})
+        print_json({"error": {"code": code, "where": where, "what": what, "fix": fix, "see": see}})
 
 
 def note(text: str) -> None:
@@ -31,7 +44,7 @@ def note(text: str) -> None:
 
 def print_json(content: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=not takes_unicode(sys.stdout)) + "\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -42,6 +55,8 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout; numbers to the right."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     body = [list(row) for row in rows]
     for position, column in enumerate(columns):

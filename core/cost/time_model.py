@@ -176,5 +176,12 @@ def read_models(path: str) -> TimeModels:
     try:
         return TimeModels.model_validate(tomllib.loads(Path(path).read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        what = error.strerror or str(error) if isinstance(error, OSError) else " ".join(str(error).split())[:300]
+        what = error.strerror or str(error) if isinstance(error, OSError) else _first_problem(error)
         raise BadRequestError("bad_times", what, where=path, fix="Make it with casemill fit.") from error
+
+
+def _first_problem(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return " ".join(str(error).split())[:300]

@@ -119,6 +119,17 @@ def usable_library() -> ctypes.CDLL | None:
     return None if os.environ.get(PLAIN, "0") not in ("", "0") else _library()
 
 
+def deflate_in_use() -> str:
+    """``compiled``, or ``isal`` with the reason."""
+    if os.environ.get(PLAIN, "0") not in ("", "0"):
+        return f"isal: {PLAIN} is set"
+    try:
+        load_library()
+    except LibraryError as error:
+        return f"isal: {error}"
+    return "compiled"
+
+
 def repeated_share(library: ctypes.CDLL, block: Block, overlap: Overlap) -> float:
     """Share of bytes in the block's first records, but for the very first, that repeat bytes before them; 0 where there
     is one record only, or they are no records of equal size."""

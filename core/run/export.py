@@ -52,7 +52,8 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadRequestError("bad_location", error.strerror or str(error), where=str(folder)) from error
+        what = "is a file, not a folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise BadRequestError("bad_location", what, where=str(folder), fix="Give another folder.") from error
     try:
         return [
             _join(

@@ -31,9 +31,24 @@ def open_stack(stack: str, aws_profile: str | None, region: str | None) -> Deplo
     TransientError
         ``aws_busy``, ``aws_unreachable``, ``credentials_expired``.
     """
+    need_sdk()
+    from handlers.command_line.account import enter
+    from handlers.command_line.stack import find_stack
+
+    return find_stack(enter(aws_profile, region), stack)
+
+
+def need_sdk() -> None:
+    """Load the AWS SDK.
+
+    Raises
+    ------
+    BadRequestError
+        ``aws_not_installed``.
+    """
     try:
-        from handlers.command_line.account import enter
-        from handlers.command_line.stack import find_stack
+        import handlers.command_line.account
+        import handlers.command_line.stack  # noqa: F401
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in SDK:
             raise
@@ -43,4 +58,3 @@ def open_stack(stack: str, aws_profile: str | None, region: str | None) -> Deplo
             where="casemill",
             fix="Install it: pip install -e '.[aws]'",
         ) from error
-    return find_stack(enter(aws_profile, region), stack)

@@ -8,6 +8,7 @@ import typer
 
 from core.cli import options as cohort_options
 from core.cli.output import note, print_json, print_lines, print_table
+from core.cli.plugins import CarefulGroup
 from core.errors import EXIT_DONE, BadRequestError
 from handlers.command_line import options
 
@@ -21,7 +22,10 @@ REDRIVE_SECONDS = 900
 """Others do not see the messages for this long, unless they are given back before."""
 
 quarantine = typer.Typer(
-    help="List quarantined cases, and send them through again.", no_args_is_help=True, rich_markup_mode="markdown"
+    cls=CarefulGroup,
+    help="List quarantined cases, and send them through again.\n\nExample: casemill quarantine list",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 

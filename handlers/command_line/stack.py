@@ -15,6 +15,7 @@ from handlers.aws.clients import client
 from handlers.command_line.account import Account, asking
 
 NEEDED = ("Output", "StateMachine", "SpotQueue", "OnDemandQueue", "JobLogGroup", "QuarantineQueue", "Stage")
+_PLAN = re.compile(r"^WorkflowPlanFunction[0-9A-F]+$")
 _FUNCTION_LOG = re.compile(r"^Workflow([A-Z][A-Za-z]*?)FunctionLogs[0-9A-F]*$")
 
 
@@ -32,6 +33,9 @@ class DeployedStack:
     quarantine_queue: str
     stage: str
     budget_usd: float
+    job_definition: str = ""
+    topic: str = ""
+    """Both empty for a stack that was deployed before it had these outputs."""
 
     @property
     def region(self) -> str:
@@ -50,13 +54,21 @@ class DeployedStack:
     def function_logs(self) -> dict[str, str]:
         """The log group of each function of the workflow, by its name."""
         found: dict[str, str] = {}
-        with asking("ListStackResources", f"stack {self.name}"):
-            for page in client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name):
-                for resource in page["StackResourceSummaries"]:
-                    named = _FUNCTION_LOG.match(resource["LogicalResourceId"])
-                    if named and resource["ResourceType"] == "AWS::Logs::LogGroup":
-                        found[named[1].lower()] = resource["PhysicalResourceId"]
+        for resource in self._resources("AWS::Logs::LogGroup"):
+            named = _FUNCTION_LOG.match(resource["LogicalResourceId"])
+            if named:
+                found[named[1].lower()] = resource["PhysicalResourceId"]
         return dict(sorted(found.items()))
+
+    def plan_function(self) -> str | None:
+        """The name of the function that plans; None where the stack has none."""
+        found = self._resources("AWS::Lambda::Function")
+        return next((item["PhysicalResourceId"] for item in found if _PLAN.match(item["LogicalResourceId"])), None)
+
+    def _resources(self, kind: str) -> list[dict[str, Any]]:
+        with asking("ListStackResources", f"stack {self.name}"):
+            pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+            return [item for page in pages for item in page["StackResourceSummaries"] if item["ResourceType"] == kind]
 
 
 def find_stack(account: Account, name: str) -> DeployedStack:
@@ -87,6 +99,8 @@ def find_stack(account: Account, name: str) -> DeployedStack:
         quarantine_queue=outputs["QuarantineQueue"],
         stage=outputs["Stage"],
         budget_usd=_budget(outputs.get("Budget"), where),
+        job_definition=outputs.get("JobDefinition", ""),
+        topic=outputs.get("Topic", ""),
     )
 
 

@@ -71,7 +71,7 @@ BAD: list[tuple[str, Callable[[Request], dict[str, Any]], str, str]] = [
         "no_clinical_table",
         "empty",
     ),
-    ("no table at all", lambda request: {"clinical": ""}, "no_clinical_table", "no such file"),
+    ("no table at all", lambda request: {"clinical": ""}, "bad_command", "--clinical: the value is empty"),
     (
         "unreadable table",
         lambda request: {"clinical": request.file("c.csv", b"\xff\xfe\x00\x01")},
@@ -95,7 +95,7 @@ BAD: list[tuple[str, Callable[[Request], dict[str, Any]], str, str]] = [
     ("unknown column", lambda request: {"where": "agee > 3"}, "bad_where", "agee"),
     ("condition without a table", lambda request: {"where": "age > 3", "clinical": None}, "bad_where", "--clinical"),
     ("name leads out", lambda request: {"name": "../x"}, "bad_option", "--name"),
-    ("empty name", lambda request: {"name": ""}, "bad_option", "--name"),
+    ("empty name", lambda request: {"name": ""}, "bad_command", "--name: the value is empty"),
     ("no window", lambda request: {"window_s": 0}, "bad_setting", "window_s"),
     ("no step", lambda request: {"step_s": 0}, "bad_setting", "step_s"),
     ("horizon behind", lambda request: {"horizon_s": -1}, "bad_setting", "horizon_s"),

@@ -1,0 +1,113 @@
+"""What is wrong with a command as it was written, in the shape of every other error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from typer.exceptions import TyperException
+
+from core.errors import BadRequestError
+
+CODE = "bad_command"
+
+_SENTENCES = {
+    "int_parsing": "{input!r} is no whole number",
+    "int_from_float": "{input!r} is no whole number",
+    "int_parsing_size": "{input!r} is too large a number",
+    "float_parsing": "{input!r} is no number",
+    "finite_number": "{input!r} is no finite number",
+    "bool_parsing": "{input!r} is neither yes nor no",
+    "greater_than_equal": "{input} is too small, {ge} is the least",
+    "greater_than": "{input} is too small, it must be above {gt}",
+    "less_than_equal": "{input} is too large, {le} is the most",
+    "less_than": "{input} is too large, it must be below {lt}",
+}
+"""By the kinds of pydantic's errors."""
+
+
+def explained(error: TyperException) -> BadRequestError:
+    """The parser's error: which option or argument, what is wrong with it, and where its help stands.
+
+    Typer publishes only the base of its parser's errors, so they are told apart by their names.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    context: Any = getattr(error, "ctx", None)
+    help_of = f"See {context.command_path if context else 'casemill'} --help."
+    if "MissingParameter" in kinds:
+        return BadRequestError(CODE, "is missing", where=_place(error), fix=f"Give it. {help_of}")
+    if "BadParameter" in kinds:
+        return BadRequestError(CODE, _wrong_value(error), where=_place(error), fix=f"Give another value. {help_of}")
+    option = str(getattr(error, "option_name", ""))
+    if "NoSuchOption" in kinds:
+        known = [name for parameter in context.command.params for name in parameter.opts] if context else []
+        return BadRequestError(
+            CODE, "there is no such option", where=option, fix=f"{did_you_mean(option, known)}{help_of}"
+        )
+    if "BadOptionUsage" in kinds:
+        what = "needs a value" if "requires" in error.message else _sentence(error.message)
+        return BadRequestError(CODE, what, where=option, fix=help_of)
+    return BadRequestError(CODE, _sentence(error.format_message()), fix=help_of)
+
+
+def unknown_command(path: str, name: str, known: Iterable[str]) -> BadRequestError:
+    """A command that does not exist, with the nearest that does."""
+    fix = f"{did_you_mean(name, list(known))}See {path} --help."
+    return BadRequestError(CODE, f"there is no command {name!r}", where=path, fix=fix)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """``Did you mean X? ``, or nothing where nothing is near."""
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}? " if near else ""
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse values of no characters: mostly an unset variable of a shell, and as a path it would mean this folder.
+
+    Raises
+    ------
+    BadRequestError
+        ``bad_command``.
+    """
+    for place, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        before = arguments[place - 1] if place else ""
+        if argument == "":
+            where = before if before.startswith("--") else f"argument {place} of {arguments[0]}"
+        elif option.startswith("--") and equals and not value:
+            where = option
+        else:
+            continue
+        raise BadRequestError(
+            CODE,
+            "the value is empty",
+            where=where,
+            fix="Is a variable of the shell not set? Give a value or leave it out.",
+        )
+
+
+def _place(error: TyperException) -> str:
+    parameter: Any = getattr(error, "param", None)
+    if parameter is None:
+        return str(getattr(error, "param_hint", None) or "")
+    long = [name for name in parameter.opts if name.startswith("--")]
+    return long[0] if long else str(parameter.metavar or parameter.name).upper()
+
+
+def _wrong_value(error: TyperException) -> str:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ValidationError):
+        first = cause.errors()[0]
+        sentence = _SENTENCES.get(first["type"])
+        if sentence:
+            return sentence.format(input=first["input"], **first.get("ctx", {}))
+    return _sentence(error.message.removeprefix("Value error, "))
+
+
+def _sentence(message: str) -> str:
+    """Without a capital and a full stop, as every ``what`` is."""
+    text = message.strip().rstrip(".")
+    return text[:1].lower() + text[1:]
