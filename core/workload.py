@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from core.schema import Schema
 
 Json = dict[str, Any]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Columns = Mapping[str, NDArray[np.float32] | NDArray[np.int64] | NDArray[np.uint8]]
 
 
@@ -29,8 +31,10 @@ class Case:
     """One case as it was planned.
 
     ``number`` and ``group_number`` are the values that its records carry in the schema's case and group
-    fields. ``key`` is the object's name in the source (``None``: not found there). ``attributes`` are
-    the workload's own facts about the case, pinned at planning so that a run can be repeated.
+    fields. ``key`` is the object's name in the source (``None``: not found there; empty: the case needs none).
+    ``attributes`` are the workload's own facts about the case, pinned at planning so that a run can be repeated.
+    ``split`` is the case's side where the workload divides its records itself (:class:`SplittingWorkload`): then it is
+    given for every case, else for none.
     """
 
     id: str
@@ -41,6 +45,7 @@ class Case:
     size: int
     estimated_windows: int
     attributes: Json = field(default_factory=dict)
+    split: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,65 @@ class Workload(Protocol):
 
     def card(self) -> str:
         """The workload's part of ``dataset_card.md``, Markdown."""
+        ...
+
+
+@runtime_checkable
+class SelectingWorkload(Workload, Protocol):
+    """A workload whose selection names other places than the source, or can be narrowed to single cases."""
+
+    def locations(self, selection: Json) -> Mapping[str, str]:
+        """The locations that the selection names, by the name that they have in it. The cloud reads buckets only."""
+        ...
+
+    def narrowed(self, selection: Json, numbers: Sequence[int]) -> Json:
+        """The selection of the cases with these numbers alone, by which failed ones are sent through again."""
+        ...
+
+
+@runtime_checkable
+class SplittingWorkload(Workload, Protocol):
+    """A workload that divides its records itself, by a rule finer than "a group never straddles the split".
+
+    Each of its cases says its side (:attr:`Case.split`). Nobody has to believe that: verification asks the rule again
+    about every record that it reads back.
+    """
+
+    def filed_under(self, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each record [n], from what it holds alone: its case's number, and its side as a position in ``SPLITS``.
+
+        A record that no case can hold has -1 for both.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A quality gate that was judged; ``figure`` is what was found and ``limit`` what was wanted, in words."""
+
+    name: str
+    passed: bool
+    figure: str
+    limit: str
+
+
+@runtime_checkable
+class AuditingWorkload(Workload, Protocol):
+    """A workload that judges the whole data set by its records, as they were read back from the store.
+
+    A gate that is missed is a failed check of the verification: there is no data set then.
+    """
+
+    def audit(self, split: Split, columns: Columns) -> Json:
+        """The figures of some records of one side, such as add up over any grouping of the records.
+
+        Whole numbers are added, lists are joined, mappings are added name by name. Sums of fractions are refused: their
+        last digit depends on their order. The columns hold until the call ends.
+        """
+        ...
+
+    def judge(self, total: Json) -> Sequence[Gate]:
+        """Every gate, from the figures of all records. Lists come joined in any order."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.run.models import SPLITS, Manifest, SplitDocument
+from core.run.models import SPLITS, Manifest, SplitDocument, Thresholds
 
 
 def data_set_card(manifest: Manifest, split: SplitDocument, workload_section: str) -> str:
@@ -27,8 +27,7 @@ Root hash `{manifest.root_hash}`
 {rows}
 
 Planned cases: {manifest.planned_cases} ({outcomes}). Failed cases by reason: {reasons}.
-The split is by group, with thresholds {split.thresholds.validation:.6f} and {split.thresholds.test:.6f} on
-SHA-256 of the salt `{split.thresholds.salt}` and the group.
+{_split_sentence(split.thresholds)}
 
 ## How to load it
 
@@ -43,3 +42,11 @@ training = load("datasets/{manifest.name}", "train", batch_size=256, shuffle=Tru
 `casemill verify datasets/{manifest.name}` reads every byte again and says whether it is still what was published.
 
 {workload_section}"""
+
+
+def _split_sentence(thresholds: Thresholds | None) -> str:
+    if thresholds is None:
+        return "The split follows the workload's own rule, which was asked again about every record that was read back."
+    return f"""\
+The split is by group, with thresholds {thresholds.validation:.6f} and {thresholds.test:.6f} on
+SHA-256 of the salt `{thresholds.salt}` and the group."""

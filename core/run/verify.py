@@ -51,6 +51,7 @@ def verify_data_set(
     planned: Mapping[str, str],
     strangers: Sequence[str],
     extra: Sequence[Check] = (),
+    after: Sequence[Check] = (),
 ) -> Verification:
     """Put the shards' findings and the manifest's own claims together.
 
@@ -64,6 +65,8 @@ def verify_data_set(
         Objects in the data set that the manifest does not name.
     extra
         Checks made by the caller, such as the seal's.
+    after
+        The workload's, which come last.
     """
     found_root = root_hash(manifest.schema_, ((item.shard, item.content_sha256) for item in findings))
     checks = [
@@ -75,6 +78,7 @@ def verify_data_set(
         _split_check(manifest, split),
         _share_check(manifest),
         _success_check(manifest),
+        *after,
     ]
     return Verification(
         data_set=manifest.name,
@@ -156,7 +160,8 @@ def _split_check(manifest: Manifest, split: SplitDocument) -> Check:
     problems = []
     for shard, case in _cases(manifest):
         sides.setdefault(case.group, set()).add(shard.split)
-        wanted = split_of(case.group, split.thresholds)
+        # A rule of the workload's own is asked about every record, when that is read back.
+        wanted = split_of(case.group, split.thresholds) if split.thresholds else shard.split
         if wanted != shard.split:
             problems.append(f"case {case.case_id} of group {case.group} is in {shard.split}, its rank says {wanted}")
     twice = {group: sorted(found) for group, found in sides.items() if len(found) > 1}

@@ -72,6 +72,8 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
     sums: dict[str, Counter[str]] = {name: Counter() for name in _SECONDS}
     with_signal: Counter[str] = Counter()
     for case in figures:
+        if "seconds" not in case:
+            continue  # it failed before its signals were read: there is nothing to add up
         cases += 1
         seconds += case["seconds"]
         profiles[case["profile"]] += 1
