@@ -23,8 +23,9 @@ def verify(
     """
     from core.run.publish import verify_published
     from core.store import open_store
+    from core.workloads.registry import build_workload
 
-    verification, manifest = verify_published(open_store(data_set), workers=processors())
+    verification, manifest = verify_published(open_store(data_set), processors(), build_workload)
     if json:
         print_json(verification.model_dump(mode="json"))
     else:

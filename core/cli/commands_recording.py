@@ -11,11 +11,12 @@ import typer
 from core.cli import options
 from core.cli.output import err, print_json, print_lines, print_table, say_error
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, ContentError
+from core.workloads.vitaldb.options import PROFILE_HELP
 
 
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Recordings: .vital, .csv or .parquet; paths or s3://.")],
-    profile: options.Profile = "auto",
+    profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "auto",
     json: options.JsonOutput = False,
 ) -> int:
     """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.

@@ -53,9 +53,9 @@ def rehearse(
 
     # What a killed process group leaves behind is cleaned up; that this is remarked on helps nobody.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
-    # Filled and not used: with the sample's grids at hand, the projection would be that of another run.
-    cache = options.cache_of(grid_cache, recall=False)
     plan, built = options.plan_of(asked)
+    # Filled and not used: with the sample's grids at hand, the projection would be that of another run.
+    cache = options.cache_of(grid_cache, built, recall=False)
     count = workers or processors()
     machine = machine_memory_bytes()
     memory = (

@@ -36,8 +36,8 @@ def run(
     from core.store import open_store
     from core.workloads.registry import build_workload
 
-    cache = options.cache_of(grid_cache)
     plan, built = options.plan_of(asked)
+    cache = options.cache_of(grid_cache, built)
     store = open_store(out, create=True)
     for remark in plan.request.notes:
         note(f"note: {remark}")

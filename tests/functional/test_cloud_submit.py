@@ -48,7 +48,7 @@ def test_an_execution_of_what_is_asked(cloud: CloudAccount, command: Command) ->
     (execution,) = [item for item in cloud.executions() if item["name"] == said["execution"]]
     submission = read_submission(execution["input"])
     assert submission.asked is not None
-    assert (submission.asked.partitions, submission.asked.selection.cases) == (4, "1-30")
+    assert (submission.asked.partitions, submission.asked.selection["cases"]) == (4, "1-30")
     assert submission.asked.data_set == "first"
     assert submission.run_id == submission_id(submission.asked) == said["run_id"]
     assert said["execution"] == f"{submission.run_id}-1"
@@ -108,7 +108,7 @@ def test_a_run_is_taken_up_by_its_id(cloud: CloudAccount, command: Command) -> N
         (("--run", "../x"), "bad_submission", "run_id"),
         (("--run", "toy-none", *ASKED), "bad_option", "--source, --run"),
         (("--run", "toy-none", "--array-width", 3), "bad_option", "--array-width"),
-        (("--cases", "1-3"), "bad_option", "--cases: means nothing without --source"),
+        (("--cases", "1-3"), "no_source", "--source: the workload vitaldb reads its cases from a source"),
         ((*ASKED, "--array-width", 0), "bad_command", "--array-width"),
         ((*ASKED, "--budget", 0), "bad_command", "--budget"),
         ((*ASKED, "--budget", "inf"), "bad_submission", "budget_usd"),

@@ -16,7 +16,7 @@ from cdk.assemble import assemble
 from cdk.permissions import WITHOUT_RESOURCE
 from core.run.models import Manifest
 from core.run.pipeline import execute
-from core.run.submission import AskedRun, AskedSelection, plan_asked, submission_id
+from core.run.submission import AskedRun, plan_asked, submission_id
 from core.store import open_store
 from core.workloads.registry import build_workload
 from tests.localcloud.alarms import Mailbox
@@ -61,7 +61,7 @@ def asked(cohort_cases: str, **options: Any) -> AskedRun:
         source="s3://recordings/vital",
         workload="vitaldb",
         settings=SHORT_WINDOWS,
-        selection=AskedSelection(cases=cohort_cases, clinical="s3://recordings/clinical.csv"),
+        selection={"cases": cohort_cases, "clinical": "s3://recordings/clinical.csv"},
         **{"shard_cases": 2, "partitions": 3, **options},
     )
 
@@ -128,7 +128,7 @@ def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
     here = request.model_copy(
         update={
             "source": str(tiny_cohort.source),
-            "selection": AskedSelection(cases="all", clinical=str(tiny_cohort.clinical)),
+            "selection": {"cases": "all", "clinical": str(tiny_cohort.clinical)},
         }
     )
     plan, workload = plan_asked(here, build_workload)

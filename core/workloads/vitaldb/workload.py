@@ -52,6 +52,13 @@ class VitaldbWorkload:
             raise BadRequestError("bad_selection", error.errors()[0]["msg"], where="selection") from error
         return select_cohort(source, checked, self._configuration)
 
+    def locations(self, selection: Json) -> Mapping[str, str]:
+        clinical = selection.get("clinical")
+        return {} if clinical is None else {"clinical": clinical}
+
+    def narrowed(self, selection: Json, numbers: Sequence[int]) -> Json:
+        return {**selection, "cases": ",".join(map(str, sorted(numbers)))}
+
     def process(self, case: Case, source: Source | None) -> CaseResult:
         try:
             return self.examples(case, self.extract(case, source))
@@ -138,6 +145,10 @@ class VitaldbWorkload:
             "targets": targets(grid, count, configuration),
             "timeseries": cut_windows(grid, configuration),
         }
+
+
+build = VitaldbWorkload
+"""What the registry calls with the configuration."""
 
 
 def example_schema(configuration: Configuration) -> Schema:
