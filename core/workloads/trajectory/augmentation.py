@@ -24,7 +24,7 @@ def noise_numbers(frames: int) -> int:
 def augment(points: Floats, parameters: Floats, noise: Floats, probability: float, classic: bool) -> Floats:
     """Points [n, frames, 3], some of them augmented.
 
-    ``parameters`` [n, 16] and ``noise`` [n, noise_numbers(frames)] are the samples' uniform numbers. The decision and
+    ``parameters`` [n, 20] and ``noise`` [n, noise_numbers(frames)] are the samples' uniform numbers. The decision and
     every figure are drawn for each sample, augmented or not, so that no number depends on another's use.
     """
     chosen, sigma, angle, *translation = (parameters[:, FIRST_NUMBER + at, None] for at in range(6))

@@ -15,11 +15,20 @@ from core.workloads.trajectory.arithmetic import Floats
 FILL = 0.7
 """Share of the frame's side that the longer side of the path's bounding box takes."""
 
+MOST_OFFSET = 0.05
+"""How far the middle of the path is from that of the frame, as a share of the frame's side; the disc stays inside.
+
+Were each path exactly in the middle, all circles without augmentation would be one and the same video: 12.5 % of all.
+"""
+
 LEAST_FOCAL, MOST_FOCAL = 50.0 / 32.0, 500.0 / 32.0
 """Focal length as a share of the frame's side: 50 to 500 px at 32 px (spec/trajectory), the same view at others."""
 
 NEAREST = 0.2
 """How near to the camera a point may come along z."""
+
+FIRST_NUMBER = 15
+"""Where the two uniform numbers of the offset stand among a sample's parameters."""
 
 
 def fixed_cameras(count: int, focal_px: float) -> Floats:
@@ -27,22 +36,27 @@ def fixed_cameras(count: int, focal_px: float) -> Floats:
     return np.broadcast_to(np.array([focal_px, 0.0, 0.0, 0.0]), (count, 4))
 
 
-def framing_cameras(points: Floats, image: int) -> Floats:
-    """Cameras [n, 4] for paths [n, frames, 3], such that each fills 70 % of its frame and stands in its middle.
+def framing_cameras(points: Floats, parameters: Floats, image: int) -> Floats:
+    """Cameras [n, 4] for paths [n, frames, 3], such that each fills 70 % of its frame, near to its middle.
 
-    Let ``slope`` be the least tangent of half the angle of view that takes in all points. Two points with coordinates
-    a > b at depths d and e need (a - b)/(d + e) or more, from the place between them that suits both; the largest of
-    all pairs on both axes suits all (it is the solution of the linear program, Helly's theorem on a line). The focal
-    length follows from it. Where that is too short or too long, the camera moves along z to where the bound suits.
+    ``parameters`` [n, 20] are the samples' uniform numbers; two of them are the offset ``lean`` from the middle, as a
+    share of half the path's extent in the picture.
+
+    A camera at place c on an axis sees all points within the tangents -s (1 - lean) and s (1 + lean) if
+    a - s (1 + lean) d <= c <= b + s (1 - lean) e for any two points with coordinates a, b at depths d, e. Such a c
+    exists if it does for each pair (Helly's theorem on a line), so the least s follows from the pairs, without search;
+    it is the focal length's inverse. Where that is out of bounds, the camera moves along z to where the bound suits.
     """
     half = FILL / 2.0
-    slope = np.maximum(_slope(points[..., 0], points[..., 2]), _slope(points[..., 1], points[..., 2]))
+    lean = (parameters[:, FIRST_NUMBER : FIRST_NUMBER + 2] * 2.0 - 1.0) * (MOST_OFFSET / half)
+    depth = points[..., 2]
+    slope = np.maximum(*(_slope(points[..., axis], depth, lean[:, axis]) for axis in (0, 1)))
     # A path without any extent would have an endless focal length.
     suits = half / np.maximum(slope, 1e-9)
     focal = np.minimum(np.maximum(suits, LEAST_FOCAL), MOST_FOCAL)
-    z = np.where(focal == suits, 0.0, _place(points, half / focal))
-    depth = points[..., 2] - z[:, None]
-    x, y = (_middle(points[..., axis], depth) for axis in (0, 1))
+    moved = np.minimum(*(_place(points[..., axis], depth, lean[:, axis], half / focal) for axis in (0, 1)))
+    z = np.where(focal == suits, 0.0, np.minimum(moved, depth.min(axis=1) - NEAREST))
+    x, y = (_middle(points[..., axis], depth - z[:, None], lean[:, axis]) for axis in (0, 1))
     return np.stack([focal * image, x, y, z], axis=1)
 
 
@@ -58,30 +72,30 @@ def in_frame(projected: Floats, image: int) -> NDArray[np.bool_]:
     return inside[..., 0] & inside[..., 1]
 
 
-def _slope(values: Floats, depth: Floats) -> Floats:
+def _slope(values: Floats, depth: Floats, lean: Floats) -> Floats:
     """The least slope [n] that takes in all of ``values`` [n, frames] on one axis."""
+    right, left = depth * (1.0 + lean)[:, None], depth * (1.0 - lean)[:, None]
     slope: Floats = np.zeros(len(values))
     for at in range(values.shape[1]):
-        pairs = (values - values[:, at, None]) / (depth + depth[:, at, None])
+        pairs = (values - values[:, at, None]) / (right + left[:, at, None])
         slope = np.maximum(slope, pairs.max(axis=1))
     return slope
 
 
-def _place(points: Floats, slope: Floats) -> Floats:
-    """The farthest z [n] of a camera that takes in all points with that slope, before the nearest of them."""
-    depth = points[..., 2]
-    z: Floats = depth.min(axis=1) - NEAREST
-    for axis in (0, 1):
-        values = points[..., axis]
-        for at in range(values.shape[1]):
-            middle = (depth + depth[:, at, None]) * 0.5
-            z = np.minimum(z, (middle - (values - values[:, at, None]) / (slope[:, None] * 2.0)).min(axis=1))
+def _place(values: Floats, depth: Floats, lean: Floats, slope: Floats) -> Floats:
+    """The farthest z [n] of a camera that takes in all of ``values`` [n, frames] on one axis with that slope."""
+    right, left = depth * (1.0 + lean)[:, None], depth * (1.0 - lean)[:, None]
+    extent = slope[:, None] * 2.0
+    z: Floats = np.full(len(values), np.inf)
+    for at in range(values.shape[1]):
+        pairs = (right + left[:, at, None]) * 0.5 - (values - values[:, at, None]) / extent
+        z = np.minimum(z, pairs.min(axis=1))
     return z
 
 
-def _middle(values: Floats, depth: Floats) -> Floats:
-    """The place [n] on one axis from which both ends of the path are equally far from the middle of the frame."""
-    slope = _slope(values, depth)[:, None]
-    low, high = (values - slope * depth).max(axis=1), (values + slope * depth).min(axis=1)
-    middle: Floats = (low + high) * 0.5 + 0.0
-    return middle
+def _middle(values: Floats, depth: Floats, lean: Floats) -> Floats:
+    """The place [n] on one axis from which the path is seen at its offset from the middle of the frame."""
+    slope = _slope(values, depth, lean)
+    low = (values - (slope * (1.0 + lean))[:, None] * depth).max(axis=1)
+    high = (values + (slope * (1.0 - lean))[:, None] * depth).min(axis=1)
+    return (low + high) * 0.5 + 0.0

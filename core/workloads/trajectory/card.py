@@ -59,8 +59,8 @@ def card_section(configuration: Configuration) -> str:
     return f"""\
 ## What one example is
 
-{configuration.frames} frames of {side}×{side} pixels with {configuration.channels} channel(s) of a disc that moves along
-one of four kinds of 3-D path (`video`, uint8, frame by frame, row by row); the class (`label`), the path
+{configuration.frames} frames of {side}×{side} pixels with {configuration.channels} channel(s) of a disc that moves
+along one of four kinds of 3-D path (`video`, uint8, frame by frame, row by row); the class (`label`), the path
 (`trajectory`), where its points stand in the picture (`projected`, px), which of them are in the frame (`visible`), the
 pinhole `camera` (focal length in px, x, y, z) and the `sample` number.
 

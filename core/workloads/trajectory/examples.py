@@ -150,7 +150,7 @@ def _drawn(configuration: Configuration, samples: Samples, attempt: int) -> Scen
     if configuration.camera is CameraKind.FIXED:
         cameras = fixed_cameras(len(samples), CLASSIC_FOCAL_PX)
     else:
-        cameras = framing_cameras(points, configuration.image)
+        cameras = framing_cameras(points, numbers, configuration.image)
     # What is seen follows from the numbers that are written, so that a reader can compute it again.
     rounded, seen_by = points.astype(np.float32), cameras.astype(np.float32)
     projected = project(rounded.astype(np.float64), seen_by.astype(np.float64), configuration.image)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +36,13 @@ def side_of(samples: Samples, salt: str) -> NDArray[np.int64]:
     sides = np.empty((len(stretches), _STRETCH), np.int64)
     for row, stretch in enumerate(stretches.tolist()):
         sides[row] = _divided(stretch, salt)
-    return cast(NDArray[np.int64], sides[where, samples % _STRETCH])
+    return sides[where, samples % _STRETCH]
 
 
 def samples_of(first: int, stop: int, split: str, salt: str) -> Samples:
     """The samples from ``first`` to before ``stop`` on that side, rising."""
     samples = np.arange(first, stop, dtype=np.int64)
-    return samples[side_of(samples, salt) == SPLITS.index(split)]
+    return np.compress(side_of(samples, salt) == SPLITS.index(split), samples)
 
 
 @lru_cache(maxsize=64)

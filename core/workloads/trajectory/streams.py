@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Samples = NDArray[np.int64]
 
-PARAMETERS = 16
-"""Uniform numbers for the parameters of one sample, whatever its class."""
+PARAMETERS = 20
+"""Uniform numbers for the parameters of one sample, whatever its class: path, augmentation, place in the frame, spare."""
 
 _PHILOX_WORDS = 4
 _FARTHEST_APART = 64
