@@ -176,31 +176,52 @@ class SplittingWorkload(Workload, Protocol):
 
 @dataclass(frozen=True)
 class Gate:
-    """A quality gate that was judged; ``figure`` is what was found and ``limit`` what was wanted, in words."""
+    """A quality gate that was judged: what was found, and in words what was wanted."""
 
     name: str
     passed: bool
-    figure: str
+    figure: float
     limit: str
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """The gates, and what else is reported of the records, plain JSON: ``figures`` decide nothing."""
+
+    gates: tuple[Gate, ...]
+    figures: Json = field(default_factory=dict)
+
+
+class AuditFigures(Protocol):
+    """Figures of some records, which add up: whatever the grouping of the records, the sum is the same."""
+
+    def __add__(self, other: Any) -> Any: ...
+
+    def as_json(self) -> Json:
+        """The form in which one function hands them to another."""
+        ...
+
+
+Audited = TypeVar("Audited", bound=AuditFigures)
+
+
 @runtime_checkable
-class AuditingWorkload(Workload, Protocol):
+class AuditingWorkload(Workload, Protocol[Audited]):
     """A workload that judges the whole data set by its records, as they were read back from the store.
 
     A gate that is missed is a failed check of the verification: there is no data set then.
     """
 
-    def audit(self, split: Split, columns: Columns) -> Json:
-        """The figures of some records of one side, such as add up over any grouping of the records.
-
-        Whole numbers are added, lists are joined, mappings are added name by name. Sums of fractions are refused: their
-        last digit depends on their order. The columns hold until the call ends.
-        """
+    def audit(self, split: Split, columns: Columns) -> Audited:
+        """The figures of some records of one side, at least one. The columns hold until the call ends."""
         ...
 
-    def judge(self, total: Json) -> Sequence[Gate]:
-        """Every gate, from the figures of all records. Lists come joined in any order."""
+    def read_figures(self, figures: Json) -> Audited:
+        """The inverse of :meth:`AuditFigures.as_json`."""
+        ...
+
+    def judge(self, total: Audited) -> Judgement:
+        """Every gate, from the figures of all records."""
         ...
 
 

@@ -123,7 +123,7 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
     outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
     reasons = ", ".join(f"{reason} {count}" for reason, count in manifest.reasons.items())
     splits = " · ".join(
-        f"{side} {counts.records:,} ({counts.groups} subjects)" for side, counts in manifest.splits.items()
+        f"{side} {counts.records:,} ({counts.groups} groups)" for side, counts in manifest.splits.items()
     )
     failed = [f"  failed: {check.name}: {check.detail}" for check in verification.checks if not check.passed]
     if verification.passed:
@@ -135,7 +135,7 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
     took = outcome_line(outcome) if outcome else f"{result.seconds:.1f} s"
     return [
         f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),
-        f"windows   {manifest.records:,}: {splits}",
+        f"examples  {manifest.records:,}: {splits}",
         verdict,
         *failed,
         place,

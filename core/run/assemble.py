@@ -183,8 +183,8 @@ def build_split_document(plan: Plan, manifest: Manifest) -> SplitDocument:
     )
 
 
-def build_metadata(plan: Plan, workload: Workload, commits: Commits) -> Json:
-    """``preprocessing_metadata.json``: the workload's part, and what made it."""
+def build_metadata(plan: Plan, workload: Workload, commits: Commits, audit: Json | None = None) -> Json:
+    """``preprocessing_metadata.json``: the workload's part, what made it, and what its audit reports."""
     request = plan.request
     return {
         "workload": request.workload,
@@ -193,6 +193,7 @@ def build_metadata(plan: Plan, workload: Workload, commits: Commits) -> Json:
         "configuration": request.configuration,
         "notes": list(request.notes),
         **workload.metadata(commits.figures, commits.histograms),
+        **({"audit": audit} if audit else {}),
     }
 
 

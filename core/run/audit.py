@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from core.errors import BugError
 from core.run.models import Check
 from core.workload import AuditingWorkload, Columns, Json, Split, SplittingWorkload, Workload
+
+NOTHING_READ = "not one record could be read back and judged"
 
 
 def needs_workload(workload: Workload) -> bool:
@@ -15,59 +17,48 @@ def needs_workload(workload: Workload) -> bool:
     return isinstance(workload, AuditingWorkload | SplittingWorkload)
 
 
-@dataclass
 class ShardAudit:
     """The audit of one shard's records, some at a time; nothing where the workload does not audit."""
 
-    workload: Workload | None
-    split: Split
-    figures: Json = field(default_factory=dict)
+    def __init__(self, workload: Workload | None, split: Split) -> None:
+        self.workload, self.split = workload, split
+        self._auditing: AuditingWorkload[Any] | None = workload if isinstance(workload, AuditingWorkload) else None
+        self._total: Any = None
 
     def add(self, columns: Columns) -> None:
-        """Take the next records."""
-        if isinstance(self.workload, AuditingWorkload):
-            add_figures(self.figures, self.workload.audit(self.split, columns))
+        """Take the next records, at least one."""
+        if self._auditing is not None:
+            found = self._auditing.audit(self.split, columns)
+            self._total = found if self._total is None else self._total + found
+
+    def as_json(self) -> Json:
+        """The figures so far; nothing where there are none."""
+        return {} if self._total is None else self._total.as_json()
 
 
-def add_figures(total: Json, more: Json) -> None:
-    """Add ``more`` to ``total``: whole numbers are added, lists joined, mappings added name by name.
+@dataclass(frozen=True)
+class Audit:
+    """What a workload makes of all records: checks of the verification, and figures that are reported."""
 
-    >>> total = {"samples": 2, "digests": ["a"]}
-    >>> add_figures(total, {"samples": 1, "digests": ["b"], "seen": {"x": 1}})
-    >>> total
-    {'samples': 3, 'digests': ['a', 'b'], 'seen': {'x': 1}}
-
-    Raises
-    ------
-    BugError
-        ``bad_figures``: one of them cannot be added, such as a fraction.
-    """
-    for name, value in more.items():
-        if isinstance(value, dict):
-            add_figures(total.setdefault(name, {}), value)
-        elif isinstance(value, list):
-            total.setdefault(name, []).extend(value)
-        elif type(value) is int:
-            total[name] = total.get(name, 0) + value
-        else:
-            raise BugError("bad_figures", f"{name!r} is {type(value).__name__}: it does not add up", where="an audit")
+    checks: tuple[Check, ...] = ()
+    figures: Json = field(default_factory=dict)
 
 
-def gate_checks(workload: Workload, figures: Iterable[Json]) -> list[Check]:
-    """The gates as checks of the verification; none where the workload has none."""
+def judge_records(workload: Workload, shards: Iterable[Json]) -> Audit:
+    """Judge the records by the figures of their shards; nothing to say where the workload has no gates."""
     if not isinstance(workload, AuditingWorkload):
-        return []
-    total: Json = {}
-    for more in figures:
-        add_figures(total, more)
-    if not total:
-        return [Check(name="gates", passed=False, detail="not one record could be read back and judged")]
-    return [
-        Check(
-            name=f"gate: {gate.name}",
-            passed=gate.passed,
-            detail=f"{gate.figure}; wanted: {gate.limit}",
-            problems=() if gate.passed else (f"{gate.figure}; wanted: {gate.limit}",),
-        )
-        for gate in workload.judge(total)
-    ]
+        return Audit()
+    total: Any = None
+    for figures in shards:
+        if figures:
+            found = workload.read_figures(figures)
+            total = found if total is None else total + found
+    if total is None:
+        return Audit((Check(name="gates", passed=False, detail=NOTHING_READ, problems=(NOTHING_READ,)),))
+    judgement = workload.judge(total)
+    checks = []
+    for gate in judgement.gates:
+        detail = f"{gate.figure:.6g}; wanted: {gate.limit}"
+        problems = () if gate.passed else (detail,)
+        checks.append(Check(name=f"gate: {gate.name}", passed=gate.passed, detail=detail, problems=problems))
+    return Audit(tuple(checks), judgement.figures)

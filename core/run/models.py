@@ -224,13 +224,14 @@ class Check(Document):
 
 
 class Verification(Document):
-    """``verification.json``."""
+    """``verification.json``; ``figures`` are what the workload reports of the records beside its gates."""
 
     data_set: str
     run_id: str
     passed: bool
     root_hash: str
     checks: tuple[Check, ...]
+    figures: Json = {}
 
 
 class Success(Document):

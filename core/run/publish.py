@@ -19,7 +19,7 @@ from core.run.assemble import (
     quarantine_lines,
     read_commits,
 )
-from core.run.audit import gate_checks, needs_workload
+from core.run.audit import Audit, judge_records, needs_workload
 from core.run.card import data_set_card
 from core.run.findings import believable
 from core.run.layout import DataSetLayout, RunLayout
@@ -66,16 +66,16 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1, trus
     split = build_split_document(plan, manifest)
     run, data_set = RunLayout(plan.request.run_id), DataSetLayout.named(plan.request.data_set)
     findings = _findings(store, plan, data_set, manifest, workload, workers, trust)
-    gates = gate_checks(workload, (item.figures for item in findings))
+    audit = judge_records(workload, (item.figures for item in findings))
     strangers = _strangers(store, data_set, manifest)
-    verification = verify_data_set(manifest, split, findings, split.cases, strangers, after=gates)
+    verification = verify_data_set(manifest, split, findings, split.cases, strangers, audit=audit)
     store.put(run.verification, verification.to_bytes())
     store.put(run.quarantine, quarantine_lines(commits))
     if verification.passed:
         documents = {
             "manifest.json": manifest.to_bytes(),
             "split.json": split.to_bytes(),
-            "preprocessing_metadata.json": _json(build_metadata(plan, workload, commits)),
+            "preprocessing_metadata.json": _json(build_metadata(plan, workload, commits, audit.figures)),
             "dataset_card.md": data_set_card(manifest, split, workload.card()).encode(),
         }
         _seal(store, data_set, manifest, documents)
@@ -139,8 +139,8 @@ def verify_published(
     findings = verify_shards(store, data_set, manifest, workers, workload)
     strangers = _strangers(store, data_set, manifest)
     seal = _seal_check(store, data_set, manifest)
-    gates = gate_checks(workload, (item.figures for item in findings)) if workload else trouble
-    return verify_data_set(manifest, split, findings, split.cases, strangers, [seal], gates), manifest
+    audit = judge_records(workload, (item.figures for item in findings)) if workload else Audit(tuple(trouble))
+    return verify_data_set(manifest, split, findings, split.cases, strangers, [seal], audit), manifest
 
 
 def _workload_of(

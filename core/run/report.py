@@ -209,7 +209,7 @@ def _figures(report: RunReport) -> Iterable[tuple[str, str]]:
         yield "failed", _counts(report.reasons)
     if report.success_rate is not None and report.success_threshold is not None:
         yield "success", f"{report.success_rate:.1%}, wanted {report.success_threshold:.1%}"
-    yield "windows", f"{report.records:,}"
+    yield "examples", f"{report.records:,}"
     yield "shards", f"{report.shards_committed:,} of {report.shards_planned:,} committed"
     if report.open_partitions:
         shown = ", ".join(map(str, report.first_open_partitions))

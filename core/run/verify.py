@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from core.run.audit import Audit
 from core.run.layout import shard_order
 from core.run.models import (
     SPLITS,
@@ -26,6 +27,7 @@ from core.workload import Outcome
 SHARE_TOLERANCE = 0.05
 """How far a split may be from its target beyond what the largest group forces, as a share of all records."""
 
+NO_AUDIT = Audit()
 SHARD_DETAILS = {
     "shard objects": "{shards} shard objects are there",
     "checksums": "{bytes:,} bytes have the recorded sizes and SHA-256",
@@ -51,7 +53,7 @@ def verify_data_set(
     planned: Mapping[str, str],
     strangers: Sequence[str],
     extra: Sequence[Check] = (),
-    after: Sequence[Check] = (),
+    audit: Audit = NO_AUDIT,
 ) -> Verification:
     """Put the shards' findings and the manifest's own claims together.
 
@@ -65,8 +67,8 @@ def verify_data_set(
         Objects in the data set that the manifest does not name.
     extra
         Checks made by the caller, such as the seal's.
-    after
-        The workload's, which come last.
+    audit
+        The workload's, whose checks come last.
     """
     found_root = root_hash(manifest.schema_, ((item.shard, item.content_sha256) for item in findings))
     checks = [
@@ -78,7 +80,7 @@ def verify_data_set(
         _split_check(manifest, split),
         _share_check(manifest),
         _success_check(manifest),
-        *after,
+        *audit.checks,
     ]
     return Verification(
         data_set=manifest.name,
@@ -86,6 +88,7 @@ def verify_data_set(
         passed=all(check.passed for check in checks),
         root_hash=found_root,
         checks=tuple(checks),
+        figures=audit.figures,
     )
 
 
@@ -180,7 +183,7 @@ def _share_check(manifest: Manifest) -> Check:
         by_group[case.group] += case.records
     total = manifest.records
     if not total:
-        return make_check("examples", ["no case has a single window: there is nothing to learn from"], "")
+        return make_check("examples", ["no case has a single example: there is nothing to learn from"], "")
     tolerance = SHARE_TOLERANCE + max(by_group.values()) / total
     shares = record_shares(manifest)
     problems = [

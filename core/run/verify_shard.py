@@ -66,7 +66,7 @@ def verify_shard(
     _check_layout(entry, len(data), findings)
     content = hashlib.sha256()
     reader = BatchReader(schema, _CONTENT_BYTES)
-    audit = ShardAudit(workload, entry.split, findings.figures)
+    audit = ShardAudit(workload, entry.split)
     read_to = 0
     gapless = True
     for case in entry.cases:
@@ -77,6 +77,7 @@ def verify_shard(
             content = reading.content
         gapless = gapless and reading.whole and case.offset == read_to
         read_to += len(member)
+    findings.figures = audit.as_json()
     findings.content_sha256 = content.hexdigest()
     # Of an object that is not compressed and was read from end to end, the records' hash is its own.
     is_content = compression is Compression.NONE and gapless and read_to == len(data)

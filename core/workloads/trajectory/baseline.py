@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.workload import SPLITS
 from core.workloads.trajectory.classes import CLASSES
-from core.workloads.trajectory.sample_split import SPLITS, side_of
+from core.workloads.trajectory.sample_split import side_of
 
 LIMIT = 4000
 STEPS_PER_PX = 16

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.workload import Case, Cohort
+from core.workload import SPLITS, Case, Cohort, Columns
 from core.workloads.trajectory.configuration import Configuration
-from core.workloads.trajectory.sample_split import SPLITS, samples_of, side_of
+from core.workloads.trajectory.sample_split import samples_of, side_of
 from core.workloads.trajectory.streams import Samples
 
 
@@ -19,8 +20,18 @@ def plan_cohort(configuration: Configuration) -> Cohort:
 
 def samples_of_case(case: Case, configuration: Configuration) -> Samples:
     """The sample numbers of a case, rising."""
-    facts = case.attributes
-    return samples_of(facts["first"], facts["stop"], facts["split"], configuration.salt)
+    assert case.split is not None
+    return samples_of(case.attributes["first"], case.attributes["stop"], case.split, configuration.salt)
+
+
+def filed_under(columns: Columns, configuration: Configuration) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of each record's case and its side, [n], from its sample number; -1 where there is no such sample."""
+    samples = columns["sample"].reshape(-1).astype(np.int64)
+    known = (samples >= 0) & (samples < configuration.samples)
+    numbers, sides = np.full(len(samples), -1, np.int64), np.full(len(samples), -1, np.int64)
+    sides[known] = side_of(samples[known], configuration.salt)
+    numbers[known] = samples[known] // configuration.block_size * len(SPLITS) + sides[known]
+    return numbers, sides
 
 
 def _cases(configuration: Configuration) -> Iterator[Case]:
@@ -36,8 +47,9 @@ def _cases(configuration: Configuration) -> Iterator[Case]:
                 number=number,
                 group=name,
                 group_number=number,
-                key=None,
-                size=int(counts[side]) * configuration.video_bytes,
+                key="",
+                size=0,
                 estimated_windows=int(counts[side]),
-                attributes={"first": first, "stop": stop, "split": split},
+                attributes={"first": first, "stop": stop},
+                split=split,
             )

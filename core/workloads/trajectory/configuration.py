@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.errors import BadRequestError
+from core.workloads.settings import checked_settings
 
 MOST_BLOCK_BYTES = 256 * 1024 * 1024
 """Video bytes of one block of samples, which stands in memory at once."""
@@ -105,9 +105,4 @@ def resolve_configuration(settings: dict[str, Any]) -> Configuration:
     BadRequestError
         An unknown setting or a value out of its bounds.
     """
-    try:
-        return Configuration.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise BadRequestError("bad_setting", first["msg"], where=name, fix="See docs/trajectory.md.") from error
+    return checked_settings(Configuration, settings, "docs/trajectory.md")

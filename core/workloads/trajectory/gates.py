@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from core.workload import Gate
 from core.workloads.trajectory.audit import NUMBER_BITS, AuditFigures, hash_numbers
 from core.workloads.trajectory.classes import CLASS_NAMES
 from core.workloads.trajectory.configuration import Configuration, OutOfFrame
@@ -27,16 +27,6 @@ MOST_PROJECTION_ERROR_PX = 0.01
 MOST_DOT_ERROR_PX = 0.1
 _NUMBERS_AT_ONCE = 1 << 20
 _DONE = {OutOfFrame.MASK: "not shown", OutOfFrame.CLIP: "moved to the border"}
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One condition: its figure, the limit in words, and whether it is met."""
-
-    name: str
-    passed: bool
-    figure: float
-    limit: str
 
 
 def judge(figures: AuditFigures, configuration: Configuration) -> tuple[Gate, ...]:

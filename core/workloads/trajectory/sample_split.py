@@ -14,10 +14,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from core.workload import SPLITS, Split
 from core.workloads.trajectory.classes import CLASSES
 from core.workloads.trajectory.streams import Samples
 
-SPLITS = ("train", "validation", "test")
 SHARES = (14, 3, 3)
 RUN = sum(SHARES)
 """Samples of one class that are divided together."""
@@ -27,7 +27,7 @@ _SIDES = np.repeat(np.arange(len(SHARES)), SHARES)
 
 
 def side_of(samples: Samples, salt: str) -> NDArray[np.int64]:
-    """For each sample number of any order its side as a place in :data:`SPLITS`, [n].
+    """For each sample number of any order its side as a place in :data:`core.workload.SPLITS`, [n].
 
     >>> np.bincount(side_of(np.arange(80), "casemill")).tolist()
     [56, 12, 12]
@@ -39,7 +39,7 @@ def side_of(samples: Samples, salt: str) -> NDArray[np.int64]:
     return sides[where, samples % _STRETCH]
 
 
-def samples_of(first: int, stop: int, split: str, salt: str) -> Samples:
+def samples_of(first: int, stop: int, split: Split, salt: str) -> Samples:
     """The samples from ``first`` to before ``stop`` on that side, rising."""
     samples = np.arange(first, stop, dtype=np.int64)
     return np.compress(side_of(samples, salt) == SPLITS.index(split), samples)

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ContentError
-from core.workload import Case, CaseResult, Cohort, Outcome, Source
+from core.errors import BadRequestError, ContentError
+from core.workload import Case, CaseResult, Cohort, Columns, Judgement, Outcome, Source, Split
+from core.workloads.trajectory.audit import AuditFigures, audit, read_figures
+from core.workloads.trajectory.baseline import nearest_neighbour
 from core.workloads.trajectory.card import card_section, describe
-from core.workloads.trajectory.cohort import plan_cohort, samples_of_case
+from core.workloads.trajectory.classes import CLASS_NAMES
+from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
 from core.workloads.trajectory.examples import example_schema, make_examples
+from core.workloads.trajectory.gates import judge
 
 Json = dict[str, Any]
 
@@ -31,7 +35,35 @@ class TrajectoryWorkload:
         return self._configuration.model_dump(mode="json")
 
     def cohort(self, source: Source | None, selection: Json) -> Cohort:
+        """All blocks of the configuration. There is nothing to read and nothing to select: ``samples`` is a setting."""
+        if source is not None:
+            raise BadRequestError("bad_option", "this workload reads nothing", where="--source", fix="Leave it out.")
+        if selection:
+            name = sorted(selection)[0]
+            what = f"this workload makes all of its samples, {name!r} selects none of them"
+            raise BadRequestError("bad_selection", what, where="selection", fix="Give --samples.")
         return plan_cohort(self._configuration)
+
+    def filed_under(self, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return filed_under(columns, self._configuration)
+
+    def audit(self, split: Split, columns: Columns) -> AuditFigures:
+        return audit(columns, self._configuration)
+
+    def read_figures(self, figures: Json) -> AuditFigures:
+        return read_figures(figures)
+
+    def judge(self, total: AuditFigures) -> Judgement:
+        found = nearest_neighbour(total.tracks, self._configuration.salt)
+        baseline = {
+            "method": "nearest neighbour on the dots' tracks, training side against test side",
+            "classes": list(CLASS_NAMES),
+            "neighbours": found.neighbours,
+            "tested": found.tested,
+            "accuracy": round(found.accuracy, 4),
+            "confusion": [list(row) for row in found.confusion],
+        }
+        return Judgement(judge(total, self._configuration), {"baseline": baseline})
 
     def process(self, case: Case, source: Source | None) -> CaseResult:
         samples = samples_of_case(case, self._configuration)
@@ -46,3 +78,7 @@ class TrajectoryWorkload:
 
     def card(self) -> str:
         return card_section(self._configuration)
+
+
+build = TrajectoryWorkload
+"""What the registry calls with the configuration."""
