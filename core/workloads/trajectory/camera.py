@@ -98,4 +98,5 @@ def _middle(values: Floats, depth: Floats, lean: Floats) -> Floats:
     slope = _slope(values, depth, lean)
     low = (values - (slope * (1.0 + lean))[:, None] * depth).max(axis=1)
     high = (values + (slope * (1.0 - lean))[:, None] * depth).min(axis=1)
-    return (low + high) * 0.5 + 0.0
+    middle: Floats = (low + high) * 0.5 + 0.0
+    return middle

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Samples = NDArray[np.int64]
 
 PARAMETERS = 20
-"""Uniform numbers for the parameters of one sample, whatever its class: path, augmentation, place in the frame, spare."""
+"""Uniform numbers of one sample beside its noise, whatever its class: path, augmentation, place in the frame."""
 
 _PHILOX_WORDS = 4
 _FARTHEST_APART = 64
