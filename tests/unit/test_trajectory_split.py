@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.workload import SPLITS
 from core.workloads.trajectory.cohort import plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
-from core.workloads.trajectory.sample_split import SPLITS, samples_of, side_of
+from core.workloads.trajectory.sample_split import samples_of, side_of
 
 SALTS = st.sampled_from(["casemill", "other", "", "æ"])
 
@@ -61,7 +62,7 @@ def test_the_cases_hold_every_sample_once(samples: int, block_size: int) -> None
         own = samples_of_case(case, configuration)
         assert len(own) == case.estimated_windows > 0
         assert (np.diff(own) > 0).all()
-        assert {SPLITS[side] for side in side_of(own, configuration.salt)} == {case.attributes["split"]}
+        assert {SPLITS[side] for side in side_of(own, configuration.salt)} == {case.split}
         found.append(own)
     assert np.array_equal(np.sort(np.concatenate(found)), np.arange(samples))
 
