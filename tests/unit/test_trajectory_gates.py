@@ -1,4 +1,4 @@
-"""Each quality gate has a figure, and a violation that is planted in the records shows in those gates that it touches and in no other."""
+"""Each quality gate has a figure, and a planted violation shows in those gates that it touches and in no other."""
 
 from __future__ import annotations
 
