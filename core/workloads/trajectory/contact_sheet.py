@@ -24,7 +24,7 @@ _PAPER = 226
 
 
 def class_sheet(configuration: Configuration, kind: PathClass, rows: int = ROWS) -> bytes:
-    """The contact sheet of a class as PNG: the videos of its first ``rows`` samples; errors as :func:`make_examples`."""
+    """The contact sheet of a class as PNG: its first ``rows`` samples; errors as :func:`make_examples`."""
     samples = np.arange(kind, kind + rows * CLASSES, CLASSES, dtype=np.int64)
     columns = make_examples(configuration, samples)
     side = configuration.image

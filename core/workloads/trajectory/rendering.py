@@ -18,7 +18,7 @@ RIM_SHARE = 0.25
 _COLOURS = {1: ((96.0,), (16.0,)), 3: ((255.0, 0.0, 0.0), (96.0, 0.0, 0.0))}
 """Fill and rim by number of channels: grey, or RGB (1, 0, 0)."""
 
-_PIXELS_AT_ONCE = 1 << 17
+_PIXELS_AT_ONCE = 1 << 15
 """Pixels that are worked on together: their figures stay in the processor's cache."""
 
 
@@ -31,7 +31,7 @@ def render(projected: Floats, drawn: NDArray[np.bool_], image: int, channels: in
     count, frames = drawn.shape
     videos = np.full((count * frames, image, image, channels), WHITE, np.uint8)
     places, which = projected.reshape(-1, 2), np.flatnonzero(drawn)
-    reach = math.ceil(radius_px + 0.5)
+    reach = math.ceil(radius_px)  # the middle of the next pixel is half a pixel or more outside of the edge
     step = max(1, _PIXELS_AT_ONCE // (2 * reach + 1) ** 2)
     for first in range(0, len(which), step):
         _draw(videos, which[first : first + step], places, reach, radius_px)
