@@ -29,7 +29,10 @@ def guarded(stop: StopRequest) -> int:
     try:
         from batch_image.settings import BadEnvironmentError, read_settings
         from batch_image.work import work
+        from core.run.memory import keep_freed_memory
         from core.workloads.registry import build_workload
+
+        keep_freed_memory()
 
         try:
             settings = read_settings(os.environ)

@@ -30,7 +30,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where files, results and profiles go.")] = Path("bench"),
     list_parts: Annotated[bool, typer.Option("--list", help="Name the parts and end.")] = False,
     write_page: Annotated[
-        bool, typer.Option("--write-page", help="Measure nothing: put the stored result into docs/performance.md.")
+        bool, typer.Option("--write-page", help="Measure nothing: put the stored result and its picture into docs.")
     ] = False,
 ) -> None:
     """Measure Casemill, the usual tools and the bare limits in turn."""
@@ -40,6 +40,10 @@ def main(
     if write_page:
         stored = Results.model_validate_json((out / RESULTS).read_bytes())
         PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), stored), encoding="utf-8")
+        # The chart's library takes a second to load.
+        from benchmarks.picture import write_picture
+
+        write_picture(stored)
         return
     for results in run(BenchFolder(out.resolve()), chosen(only), quick):
         # After every part, so that a run that is stopped leaves what it has measured.

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 def work_partition(out: str, run_id: str, partition: str) -> None:
     """What a worker process does: open the plan, work one partition."""
+    from core.run.memory import keep_freed_memory
     from core.run.partition import read_partition
     from core.run.plan_store import read_request
     from core.run.source import open_source
@@ -22,6 +23,7 @@ def work_partition(out: str, run_id: str, partition: str) -> None:
     from core.store import open_store
     from core.workloads.registry import build_workload
 
+    keep_freed_memory()
     store = open_store(out)
     request = read_request(store, run_id)
     workload = build_workload(request.workload, request.configuration)

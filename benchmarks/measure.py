@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
+from core.run.memory import keep_freed_memory
+
 Clock = Callable[[], float]
 
 
@@ -45,6 +47,8 @@ def in_turn(
     The clock is the process's own processor time: what others do on a shared machine does not count, and every
     contestant works in one thread.
     """
+    # As our workers do; it is the process's, so that all contestants have it.
+    keep_freed_memory()
     for call in contestants.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -67,6 +71,15 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def together(*parts: Times) -> Times:
+    """One after the other, round by round.
+
+    >>> together(Times((1.0, 2.0)), Times((3.0, 5.0)))
+    Times(seconds=(4.0, 7.0))
+    """
+    return Times(tuple(map(sum, zip(*(part.seconds for part in parts), strict=True))))
 
 
 def ratio(above: Times, below: Times) -> Spread:

@@ -73,6 +73,7 @@ def _work(source: Path, out: Path, cases: int, processes: int) -> float:
 
 
 def _worker(out: str, run_id: str, partitions: list[int], ready: Barrier, over: Barrier) -> None:
+    from core.run.memory import keep_freed_memory
     from core.run.partition import read_partition
     from core.run.plan_store import read_request
     from core.run.source import open_source
@@ -80,6 +81,7 @@ def _worker(out: str, run_id: str, partitions: list[int], ready: Barrier, over: 
     from core.store import open_store
     from core.workloads.registry import build_workload
 
+    keep_freed_memory()
     store = open_store(out)
     request = read_request(store, run_id)
     workload = build_workload(request.workload, request.configuration)

@@ -26,6 +26,7 @@ from obstore.store import LocalStore, MemoryStore
 
 from core.errors import BadRequestError, TransientError
 from core.faults import Fault, classify, http_status
+from core.folder import plain_path, read_file
 from core.patience import Patience
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ class Store:
     (``bad_location``).
     """
 
-    def __init__(self, access: Access, uri: str) -> None:
+    def __init__(self, access: Access, uri: str, folder: Path | None = None) -> None:
         self._access = access
+        self._folder = folder
         self.uri = uri.rstrip("/")
 
     def __repr__(self) -> str:
@@ -146,8 +148,13 @@ class Store:
 
         A connection that breaks is taken up where it broke, in the same version of the object.
         """
+        path = plain_path(self._folder, key) if self._folder else None
+        if path is not None:
+            return read_file(path, self._where(key), piece_bytes)
+        return self._download(key, piece_bytes, self._access.patience(stop))
+
+    def _download(self, key: str, piece_bytes: int, patience: Patience) -> Iterator[bytes]:
         where = self._where(key)
-        patience = self._access.patience(stop)
         offset, size, version = 0, None, None
         while size is None or offset < size:
             options: GetOptions = {"range": {"offset": offset}, "if_match": version} if offset else {}
@@ -320,7 +327,7 @@ def _open_folder(folder: Path, create: bool) -> Store:
         problem = "is not a folder" if folder.exists() else "no such folder"
         raise BadRequestError("bad_location", problem, where=str(folder), fix="Check the spelling.")
     absolute = folder.resolve()
-    return Store(Direct(LocalStore(absolute)), str(absolute))
+    return Store(Direct(LocalStore(absolute)), str(absolute), absolute)
 
 
 def _open_bucket(location: str) -> Store:

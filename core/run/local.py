@@ -14,6 +14,7 @@ from functools import cache
 
 from core.errors import EXIT_RETRY, BugError, TransientError
 from core.run.case_cache import CacheUse, CaseCache, open_cache
+from core.run.memory import keep_freed_memory
 from core.run.models import RunRequest
 from core.run.partition import read_partition
 from core.run.plan_store import read_request
@@ -125,6 +126,7 @@ _STOP = StopRequest()
 
 def _start_process() -> None:
     _STOP.listen()
+    keep_freed_memory()
     threading.Thread(target=_follow_the_parent, name="follow-the-parent", daemon=True).start()
 
 

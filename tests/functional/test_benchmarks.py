@@ -24,6 +24,7 @@ from benchmarks.measure import Times, in_turn, rate, ratio
 from benchmarks.ours import our_case
 from benchmarks.page import BEGIN, END, PAGE, with_results
 from benchmarks.parts import parts
+from benchmarks.picture import BEFORE, REST, STAGES, Stages, chart, stages_of
 from benchmarks.processes import environment
 from benchmarks.sizes import FULL, Sizes
 from benchmarks.table import Part, Results, at_least, at_most, goal_table, line, markdown
@@ -82,6 +83,32 @@ def test_parts_with_processes_of_their_own(folder: BenchFolder, name: str) -> No
     assert part.lines
     assert all(found.figure > 0 for found in part.lines)
     assert not list((folder.root / "scratch").iterdir())
+
+
+def test_start_up_is_that_of_whole_programs(folder: BenchFolder) -> None:
+    figures = {found.what: found.figure for found in parts()["startup"](folder, TINY).lines}
+    assert figures["import of the worker"] < figures["a process that imports the worker"]
+    assert figures["bare Python"] < figures["a process that imports numpy"]
+
+
+def test_the_picture_divides_a_whole_case(folder: BenchFolder) -> None:
+    names = [layout.value.replace("_", "-") for layout in Layout]
+    found = tuple(parts()[name](folder, TINY) for name in [*names, "profile"])
+    stages = stages_of(Results(quick=True, machine={"casemill": "x", "processor": "y"}, parts=found))
+    whole = {part.name: part.times["ours"][0] * 1e3 for part in found if "ours" in part.times}
+    assert set(stages.milliseconds) == {layout.value for layout in Layout}
+    for layout, figures in stages.milliseconds.items():
+        assert list(figures) == list(STAGES)
+        assert sum(figures.values()) == pytest.approx(whole[layout], abs=0.03)
+        # What cannot be found by its name any more would make the rest the whole.
+        assert figures["inflating"] > 0
+        assert figures[REST] < whole[layout]
+    values = chart(stages, stages)["data"]["values"]
+    assert len(values) == 2 * len(Layout) * len(STAGES)
+
+
+def test_the_stored_figures_can_be_read() -> None:
+    assert Stages.model_validate_json(BEFORE.read_bytes()).milliseconds
 
 
 def test_cache_is_measured_or_said_to_be_missing(folder: BenchFolder) -> None:

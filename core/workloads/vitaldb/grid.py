@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from core.workloads.vitaldb.features import FEATURES, Feature
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 HOLD_INTERVALS = 1.5
 SHORTEST_HOLD_S = 2.0
@@ -24,13 +25,29 @@ def hold_seconds(times: Floats) -> float:
     """
     if len(times) < 2:
         return SHORTEST_HOLD_S
-    intervals = np.diff(times)
-    middle = len(intervals) // 2
-    intervals.partition(middle)
-    interval = intervals[middle]
-    if len(intervals) % 2 == 0:
-        interval = (intervals[:middle].max() + interval) / 2.0
-    return min(max(HOLD_INTERVALS * float(interval), SHORTEST_HOLD_S), LONGEST_HOLD_S)
+    interval = _median(np.diff(times))
+    return min(max(HOLD_INTERVALS * interval, SHORTEST_HOLD_S), LONGEST_HOLD_S)
+
+
+_FEW = 1000
+_SAMPLED = 128
+
+
+def _median(values: Floats) -> float:
+    """The middle value, or the mean of the two in the middle; ``values`` [n ≥ 1] are given up."""
+    middle = len(values) // 2
+    even = len(values) % 2 == 0
+    if len(values) > _FEW:
+        # Where a sample says that the middle is: finding it among those few takes a fifth of the time.
+        sample = np.sort(values[:: len(values) // _SAMPLED])
+        low, high = sample[3 * len(sample) // 8], sample[5 * len(sample) // 8]
+        below = int(np.count_nonzero(values < low))
+        near = values[(values >= low) & (values <= high)]
+        if below < middle < below + len(near):
+            values, middle = near, middle - below
+    values.partition(middle)
+    upper = float(values[middle])
+    return (float(values[:middle].max()) + upper) / 2.0 if even else upper
 
 
 def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Floats:
@@ -42,16 +59,25 @@ def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Float
     >>> resample(np.array([0.5, 4.0]), np.array([7.0, 8.0]), 2.0, 5)
     array([ 7.,  7.,  7., nan,  8.])
     """
+    return taken(values, places(times, hold_s, length))
+
+
+def places(times: Floats, hold_s: float, length: int) -> Places:
+    """Which of the samples at ``times`` each second takes, [length], -1 where none holds; see :func:`resample`."""
     within = times[: np.searchsorted(times, length)]
     if length == 0 or len(within) == 0:
-        return np.full(length, np.nan)
+        return np.full(length, -1, np.intp)
     # t < k + 1 is the same as floor(t) <= k, so counting the samples of each second finds the last one before k + 1.
     seconds = np.maximum(np.floor(within), 0.0).astype(np.intp)
     position = np.cumsum(np.bincount(seconds, minlength=length)) - 1
-    grid = values[position]
-    np.copyto(grid, np.nan, where=np.arange(length) - within[position] > hold_s)
-    grid[: seconds[0]] = np.nan
-    return grid
+    position[np.arange(length) - within[position] > hold_s] = -1
+    position[: seconds[0]] = -1
+    return position
+
+
+def taken(values: Floats, where: Places) -> Floats:
+    """The values at these places, NaN at -1."""
+    return np.append(values, np.nan)[where]
 
 
 def impute(values: Floats, feature: Feature) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,15 @@ def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
     last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
     seconds, values = np.diff(last, prepend=-1), values[last]
     measured = values == values  # NaN alone differs from itself
+    bins = np.searchsorted(_edges(feature), values[measured], side="right")
+    return np.bincount(bins, seconds[measured], HISTOGRAM_BINS + 2).astype(np.int64)
+
+
+@cache
+def _edges(feature: Feature) -> Floats:
     edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
     edges[-1] = np.nextafter(edges[-1], np.inf)  # the maximum belongs to the last bin
-    bins = np.searchsorted(edges, values[measured], side="right")
-    return np.bincount(bins, seconds[measured], HISTOGRAM_BINS + 2).astype(np.int64)
+    return edges
 
 
 def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,27 +14,27 @@ from numpy.typing import NDArray
 from core.recording.model import Recording, Track
 from core.workloads.vitaldb.clean import fractions_to_percent, inconsistent_seconds, possible
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
-from core.workloads.vitaldb.grid import hold_seconds, resample
+from core.workloads.vitaldb.grid import resample, taken
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
+from core.workloads.vitaldb.timeline import Timeline, Timelines
 from core.workloads.vitaldb.units import Quantity, default_unit, factors
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", np.float64, np.int64)
 
 
 @dataclass
 class CleanTrack:
     """One track after cleaning; arrays [n].
 
-    ``times`` are seconds since t = 0, ``written`` stands in the feature's unit, ``default`` in the quantity's
-    default unit. ``hold_s`` is judged over all records.
+    ``written`` stands in the feature's unit, ``default`` in the quantity's default unit.
     """
 
-    times: Floats
+    timeline: Timeline
     default: Floats
     written: Floats
     valid: NDArray[np.bool_]
-    hold_s: float
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,10 @@ def extract_signals(
     feature_of = {track: _feature(name) for track, name in profile.tracks().items()}
     own = _own(recording, profile)
     tracks: dict[str, CleanTrack] = {}
+    timelines = Timelines(recording.t0)
     for name, track in own.items():
         dose = _dose_factor(name, feature_of[name], patient, concentrations)
-        tracks[name] = _clean(track, feature_of[name], recording.t0, dose, cleaned)
+        tracks[name] = _clean(track, feature_of[name], timelines.of(track.times), dose, cleaned)
     for source in profile.blood_pressure:
         _drop_contradictions(source, tracks, cleaned)
     length = grid_length(recording, profile)
@@ -117,7 +119,7 @@ def _dose_factor(name: str, feature: Feature, patient: Patient, concentrations: 
             return 1.0
 
 
-def _clean(track: Track, feature: Feature, t0: float, dose: float, cleaned: Counter[str]) -> CleanTrack:
+def _clean(track: Track, feature: Feature, timeline: Timeline, dose: float, cleaned: Counter[str]) -> CleanTrack:
     by_unit = [factors(feature.quantity, unit, track.name) for unit in track.units]
     values = track.values
     if feature.quantity is Quantity.OXYGEN_FRACTION:
@@ -129,11 +131,10 @@ def _clean(track: Track, feature: Feature, t0: float, dose: float, cleaned: Coun
     cleaned[f"{track.name}: missing"] += missing
     cleaned[f"{track.name}: out of bounds"] += len(valid) - int(np.count_nonzero(valid)) - missing
     return CleanTrack(
-        times=track.times - t0,
+        timeline=timeline,
         default=default,
         written=written if dose == 1.0 else written * dose,
         valid=valid,
-        hold_s=hold_seconds(track.times),
     )
 
 
@@ -150,28 +151,27 @@ def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTra
     if len(present) < len(BLOOD_PRESSURE_NAMES):
         return
     wrong = inconsistent_seconds(
-        [_seconds(_only_valid(track.times, track)) for _, track in present],
+        [_only_valid(track.timeline.seconds, track) for _, track in present],
         [_only_valid(track.default, track) for _, track in present],
     )
     for name, track in present:
         hits = 0
         if len(wrong):
-            hit = track.valid & np.isin(_seconds(track.times), wrong)
+            hit = track.valid & np.isin(track.timeline.seconds, wrong)
             hits = int(np.count_nonzero(hit))
             track.valid &= ~hit
         cleaned[f"{name}: contradicts"] += hits
 
 
-def _seconds(times: Floats) -> NDArray[np.int64]:
-    return np.floor(times).astype(np.int64)
-
-
-def _only_valid(samples: Floats, track: CleanTrack) -> Floats:
+def _only_valid(samples: NDArray[Number], track: CleanTrack) -> NDArray[Number]:
     return samples if track.valid.all() else samples[track.valid]
 
 
 def _on_grid(track: CleanTrack, length: int) -> Floats:
-    return resample(_only_valid(track.times, track), _only_valid(track.written, track), track.hold_s, length)
+    timeline = track.timeline
+    if track.valid.all():
+        return taken(track.written, timeline.places(length))
+    return resample(timeline.times[track.valid], track.written[track.valid], timeline.hold_s, length)
 
 
 def _merge(sources: Iterable[Floats], summed: bool, length: int) -> Floats:
