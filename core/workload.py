@@ -199,7 +199,8 @@ class ExtractingWorkload(Workload, Protocol[Extracted]):
 class Distribution:
     """How one feature is distributed over all cases that were read, in its own unit.
 
-    ``edges`` [n + 1] rise; ``counts`` [n] are those between them, ``below`` and ``above`` those outside. ``minimum`` and
+    ``edges`` [n + 1] rise; ``counts`` [n] are those between them, ``below`` and ``above`` those outside. ``minimum``
+    and
     ``maximum`` are the range that the feature is meant to have (None: no bound). Shares are of 0 to 1, None where they
     have no meaning: ``observed_share`` of all that there might have been, ``clipped_share`` of what was observed,
     ``cleaned_share`` of the samples in the source. ``cases`` have any of it.
@@ -272,8 +273,8 @@ class CaseTraces:
 class ReportingWorkload(Workload, Protocol):
     """A workload that has something to say in the run report.
 
-    A workload is free to be no more than a :class:`Workload`: its report has everything else. What it has nothing to say
-    to, it answers with an empty sequence. All of it must follow from what is given and the configuration alone.
+    A workload is free to be no more than a :class:`Workload`: its report has everything else. What it has nothing to
+    say to, it answers with an empty sequence. All of it must follow from what is given and the configuration alone.
     """
 
     def distributions(
