@@ -200,9 +200,8 @@ class Distribution:
     """How one feature is distributed over all cases that were read, in its own unit.
 
     ``edges`` [n + 1] rise; ``counts`` [n] are those between them, ``below`` and ``above`` those outside. ``minimum``
-    and
-    ``maximum`` are the range that the feature is meant to have (None: no bound). Shares are of 0 to 1, None where they
-    have no meaning: ``observed_share`` of all that there might have been, ``clipped_share`` of what was observed,
+    and ``maximum`` are the range that the feature is meant to have (None: no bound). Shares are of 0 to 1, None where
+    they have no meaning: ``observed_share`` of all that there might have been, ``clipped_share`` of what was observed,
     ``cleaned_share`` of the samples in the source. ``cases`` have any of it.
     """
 
