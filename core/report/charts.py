@@ -48,7 +48,7 @@ def distribution_spec(item: Distribution) -> Spec:
     x = {"type": "quantitative", "title": None, "scale": {"domain": [low - 3 * width, high + 3 * width], "nice": False}}
     bars: Spec = {
         "data": {"values": rows},
-        "mark": {"type": "bar", "binSpacing": 0},
+        "mark": {"type": "rect"},
         "encoding": {
             "x": {"field": "from", **x, "axis": {"grid": False, "tickCount": 5}},
             "x2": {"field": "to"},
@@ -58,6 +58,7 @@ def distribution_spec(item: Distribution) -> Spec:
                 "title": None,
                 "axis": {"tickCount": 2, "format": "~s", "domain": False, "ticks": False},
             },
+            "y2": {"datum": 0},
             "color": {
                 "field": "where",
                 "type": "nominal",
@@ -123,6 +124,7 @@ def timeline_spec(work: Work) -> Spec:
         "$schema": SCHEMA,
         "description": timeline_words(work),
         "width": "container",
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "height": {"step": 18 if count <= 30 else 10},
         "data": {"values": rows},
         "mark": {"type": "bar", "cornerRadius": 2, "stroke": "var(--paper)", "strokeWidth": 0.5},

@@ -93,7 +93,7 @@ def _key_figures(documents: RunDocuments, splits: tuple[SplitLine, ...], work: W
         Fact("Cases with windows", f"{sum(line.done for line in splits):,} of {planned:,}"),
         Fact("Groups", f"{len({entry.group for entry in entries}):,}"),
         Fact("Failed cases", f"{failed:,}"),
-        Fact("Success rate", f"{share(success_rate(entries))} (wanted {share(documents.request.success_threshold)})"),
+        Fact(f"Success rate (wanted {share(documents.request.success_threshold)})", share(success_rate(entries))),
         Fact("Time", duration(work.busy_seconds) if work.attempts else "–"),
     ]
     if documents.cost and documents.cost.total_usd is not None:

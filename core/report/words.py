@@ -15,18 +15,19 @@ def duration(seconds: float) -> str:
 
 
 def share(value: float | None) -> str:
-    """Per cent: one decimal, "<0.1 %" for what would be rounded away, an en dash for what is unknown.
+    """Per cent, kept together by a no-break space. One decimal, "<0.1" for what would be rounded away, an en dash for
+    what is unknown.
 
-    >>> share(0.5), share(0.00001), share(1.0), share(0.9999), share(None)
-    ('50.0 %', '<0.1 %', '100 %', '>99.9 %', '–')
+    >>> [share(value).replace("\N{NO-BREAK SPACE}", " ") for value in (0.5, 0.00001, 1.0, 0.9999, None)]
+    ['50.0 %', '<0.1 %', '100 %', '>99.9 %', '–']
     """
     if value is None:
         return "–"
     if value in (0.0, 1.0):
-        return f"{value:.0%}".replace("%", " %")
+        return f"{value:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
     if value < 0.001:
-        return "<0.1 %"
-    return ">99.9 %" if value > 0.999 else f"{100 * value:.1f} %"
+        return "<0.1\N{NO-BREAK SPACE}%"
+    return ">99.9\N{NO-BREAK SPACE}%" if value > 0.999 else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def size(number: float) -> str:

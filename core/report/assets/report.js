@@ -53,7 +53,7 @@
   /* Charts */
   const font = "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
   const config = {
-    background: "transparent", font, padding: 4,
+    background: "transparent", font, padding: 4, autosize: { type: "fit-x", contains: "padding" },
     view: { stroke: null },
     axis: { labelColor: "var(--soft)", titleColor: "var(--soft)", titleFontWeight: 400, gridColor: "var(--line)", domainColor: "var(--faint)",
       tickColor: "var(--faint)", labelFontSize: 11, titleFontSize: 12 },
@@ -97,7 +97,7 @@
     const lanes = Math.min(12, Math.max(1, Math.ceil(length / step)));
     return {
       width, height: 6 + 4 * lanes,
-      title: { text: "windows", anchor: "start", offset: 2 },
+      title: { text: "windows", anchor: "start", frame: "group", offset: 3 },
       data: { values: case_.windows.map(([start, end], place) => ({ from: minutes(start), to: minutes(end), lane: place % lanes })) },
       mark: { type: "bar", height: 2.4, color: "var(--odd)" },
       encoding: {
@@ -122,23 +122,24 @@
     const unit = trace.unit && trace.unit !== "–" ? ` (${trace.unit})` : "";
     return {
       width, height: ROW,
-      title: { text: `${trace.name}${unit}`, anchor: "start", offset: 2 },
+      title: { text: `${trace.name}${unit}`, anchor: "start", frame: "group", offset: 3 },
       layer: [
         { data: { values: trace.imputed.map(([start, end]) => ({ from: minutes(start), to: minutes(end) })) },
           mark: { type: "rect", color: "var(--imputed)" },
           encoding: { x: { field: "from", type: "quantitative", ...x, axis: timeAxis(last) }, x2: { field: "to" } } },
         { data: { values: near }, mark: { type: "rule", strokeDash: [4, 4], color: "var(--faint)", clip: true }, encoding: { y } },
         { data: { values: points(trace.raw_times, trace.raw_values) },
-          mark: { type: "circle", size: 7, opacity: .75, color: "var(--raw)", clip: true }, encoding: { x: time, y } },
+          mark: { type: "circle", size: 16, opacity: .85, color: "var(--raw)", clip: true }, encoding: { x: time, y } },
         { data: { values: points(trace.signal_times, trace.signal_values) },
           mark: { type: "line", interpolate: "step-after", strokeWidth: 1.4, color: "var(--accent)", clip: true }, encoding: { x: time, y } },
       ],
     };
   };
+  let span = [0, 1];
   const viewerSpec = (case_) => {
     const width = Math.max(180, chart.clientWidth - 70);
-    const x = { scale: { domain: [0, minutes(case_.seconds)], nice: false } };
-    const zoom = { name: "zoom", select: { type: "interval", encodings: ["x"] }, bind: "scales" };
+    const x = { scale: { domain: span.map(minutes), nice: false } };
+    const zoom = { name: "zoom", select: { type: "interval", encodings: ["x"], zoom: "wheel![event.ctrlKey || event.shiftKey]" }, bind: "scales" };
     const rows = case_.traces.map((trace, place) => traceRow(trace, x, width, place === case_.traces.length - 1));
     const windows = windowRow(case_, x, width);
     windows.mark.clip = true;
@@ -166,15 +167,16 @@
     box.append(table);
     const parts = [box];
     if (case_.imputed_features.length) parts.push(make("p", `Without a single sample, so imputed throughout: ${case_.imputed_features.join(", ")}.`));
-    if (case_.window_step > 1) parts.push(make("p", `Every ${case_.window_step}th window is drawn.`));
+    if (case_.window_step > 1) parts.push(make("p", `Of the windows, one in ${case_.window_step} is drawn.`));
     if (case_.remarks.length) { const list = make("ul"); list.append(...case_.remarks.map((text) => make("li", text))); parts.push(list); }
     byId("viewer-words").replaceChildren(...parts);
   };
   let shown = 0, view = null, turn = 0;
-  const show = async (place) => {
+  const show = async (place, from = 0, to = Infinity) => {
     const mine = ++turn;
     shown = (place + data.cases.length) % data.cases.length;
     const case_ = data.cases[shown];
+    span = [Math.max(0, from), Math.min(case_.seconds, to)];
     const select = byId("viewer-case");
     if (select) select.value = String(shown);
     byId("viewer-title").textContent = `Case ${case_.case_id}, ${(case_.seconds / 3600).toFixed(1)} h, ${number.format(case_.window_count)} windows; ${case_.why}`;
@@ -182,13 +184,22 @@
     if (!case_.traces.length) { chart.textContent = "No feature has a sample."; return; }
     delete chart.dataset.drawn;
     const result = await draw(chart, viewerSpec(case_));
-    if (mine === turn) { view?.finalize(); view = result; chart.dataset.shown = case_.case_id; }
+    if (mine === turn) { view?.finalize(); view = result; chart.dataset.shown = case_.case_id; chart.dataset.span = span.map(Math.round).join("-"); }
     else result?.finalize();
   };
   byId("viewer-case")?.addEventListener("change", (event) => show(Number(event.target.value)));
   byId("viewer-previous")?.addEventListener("click", () => show(shown - 1));
   byId("viewer-next")?.addEventListener("click", () => show(shown + 1));
   byId("viewer-reset").addEventListener("click", () => show(shown));
+  // For the keyboard and for fingers: [width of the next span, its shift], in spans.
+  for (const [id, [width, shift]] of Object.entries({ "in": [.5, 0], "out": [2, 0], earlier: [1, -.5], later: [1, .5] })) {
+    byId(`viewer-${id}`).addEventListener("click", () => {
+      const all = data.cases[shown].seconds, length = Math.min(all, Math.max(30, (span[1] - span[0]) * width));
+      const middle = (span[0] + span[1]) / 2 + shift * (span[1] - span[0]);
+      const start = Math.min(Math.max(0, middle - length / 2), all - length);
+      show(shown, start, start + length);
+    });
+  }
   for (const link of document.querySelectorAll("[data-view]")) {
     link.addEventListener("click", () => show(data.cases.findIndex((case_) => case_.case_id === link.dataset.view)));
   }
