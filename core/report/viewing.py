@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.report.model import OddLine, ViewedCase, ViewedTrace, Viewer
+from core.report.words import count
 from core.workload import Case, CaseTraces, Oddity, Trace
 
 SAMPLE_CASES = 6
@@ -40,15 +41,18 @@ def view_cases(
     """Look at each case that there is a reason for; ``look`` gives its traces, why there are none, or None where such
     cases have no time axis."""
     found: list[tuple[str, CaseTraces]] = []
-    remarks: list[str] = []
+    missing: dict[str, list[str]] = {}
     for case_id, why in reasons.items():
         seen = look(cases[case_id]) if case_id in cases else "it is not in the plan"
         if isinstance(seen, str):
-            remarks.append(f"Case {case_id} cannot be shown: {seen}")
+            missing.setdefault(seen, []).append(case_id)
         elif seen is not None:
             found.append((why, seen))
     lines = 2 * sum(sum(len(trace.raw_times) > 0 for trace in seen.traces) for _, seen in found)
     points = min(MOST_LINE_POINTS, max(LEAST_LINE_POINTS, MOST_POINTS // max(lines, 1)))
+    remarks = [
+        f"{count(len(ids), 'case')} cannot be shown ({', '.join(ids)}): {why}" for why, ids in sorted(missing.items())
+    ]
     if not found and not remarks:
         remarks.append("There is no case to show.")
     return Viewer(tuple(view(seen, why, points) for why, seen in found), tuple(remarks))

@@ -60,7 +60,8 @@
     legend: { labelColor: "var(--ink)", titleColor: "var(--soft)", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400 },
     title: { color: "var(--ink)", subtitleColor: "var(--soft)", fontSize: 12 },
   };
-  const draw = (place, spec) => window.vegaEmbed(place, spec, { actions: false, renderer: "svg", config, defaultStyle: false, tooltip: { disableDefaultStyle: true } })
+  const draw = (place, spec) => window.vegaEmbed(place, spec, {
+    actions: false, renderer: "svg", config, defaultStyle: false, tooltip: { disableDefaultStyle: true }, logLevel: window.vega.Error })
     .then((result) => {
       place.dataset.drawn = "yes";
       return result;
@@ -212,4 +213,5 @@
     if (entries.some((entry) => entry.isIntersecting)) { first.disconnect(); if (!chart.dataset.shown) show(shown); }
   }, { rootMargin: "400px" });
   first.observe(byId("viewer-box"));
+  window.addEventListener("beforeprint", () => { if (!chart.dataset.shown) show(shown); });
 })();
