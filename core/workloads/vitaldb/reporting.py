@@ -97,8 +97,9 @@ class _Measure:
 def oddities(figures: Iterable[tuple[str, Json]], most: int) -> tuple[Oddity, ...]:
     """The cases whose figures are farthest from the median, in robust standard scores (|x - median| / 1.4826 MAD).
 
-    A case without a window is a loss and told as one. Looked at are what nearly all cases have and this one lacks, what is outside the clinical range, what was cleaned
-    away, silence, and the length. A score is the sum of the figures' own that are odd.
+    A case without a window is a loss and told as one. Looked at are what nearly all cases have and this one lacks, what
+    is outside the clinical range, what was cleaned away, silence, and the length. A score is the sum of those figures'
+    own that are odd.
     """
     by_case = {case_id: _measures(case) for case_id, case in figures if case.get("windows")}
     if not by_case:
