@@ -31,7 +31,9 @@ def run(
     Example: casemill run --source vital_files --clinical clinical_data.csv --cases 1-100 --out out --name first
     """
     from core.cli.commands_rehearse import remind_of_rehearsal
+    from core.cli.commands_report import WHILE_STOPPED, leave_page
     from core.cli.live import show_progress
+    from core.report.write import Viewing
     from core.run.pipeline import execute
     from core.store import open_store
     from core.workloads.registry import build_workload
@@ -44,15 +46,20 @@ def run(
     remind_of_rehearsal(store, plan)
     count = workers or processors()
     estimate = estimate_what_is_left(store, plan, count)
-    with show_progress(plan.request.run_id) as on_progress:
-        result = execute(store, plan, built, build_workload, count, on_progress, cache)
+    try:
+        with show_progress(plan.request.run_id) as on_progress:
+            result = execute(store, plan, built, build_workload, count, on_progress, cache)
+    except BaseException:
+        leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
+        raise
     for remark in result.remarks:
         note(f"note: {remark}")
     outcome = keep_outcome(store, estimate, result) if estimate.shards else None
+    page = leave_page(store, plan.request.run_id)
     if json:
-        print_json(run_summary(store.uri, result, outcome))
+        print_json({**run_summary(store.uri, result, outcome), "report": page})
     else:
-        print_lines(run_lines(store.uri, result, outcome))
+        print_lines([*run_lines(store.uri, result, outcome), *([f"report    {page}"] if page else [])])
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
 
 

@@ -14,13 +14,14 @@ out = Console(soft_wrap=True, highlight=False, markup=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
-def say_error(code: str, what: str, where: str = "", fix: str = "") -> None:
-    """What went wrong, where, and what to do; one line, and a second one for the remedy."""
+def say_error(code: str, what: str, where: str = "", fix: str = "", *, document: bool = True) -> None:
+    """What went wrong, where, and what to do; one line, and a second one for the remedy. With ``--json`` it is a
+    ``document`` too, but where the command goes on to write its own."""
     place = f"{where}: " if where else ""
     err.print(f"error [{code}] {place}{what}", style="bold red" if err.is_terminal else None)
     if fix:
         err.print(f"  {fix}")
-    if "--json" in sys.argv:
+    if document and "--json" in sys.argv:
         print_json({"error": {"code": code, "where": where, "what": what, "fix": fix}})
 
 
