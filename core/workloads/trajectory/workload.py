@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadRequestError, ContentError
-from core.workload import Case, CaseResult, Cohort, Columns, Judgement, Outcome, Source, Split
+from core.workload import (
+    Case,
+    CaseResult,
+    CaseTraces,
+    Cohort,
+    Columns,
+    Distribution,
+    Judgement,
+    Oddity,
+    Outcome,
+    Picture,
+    Source,
+    Split,
+)
 from core.workloads.trajectory.audit import AuditFigures, audit, read_figures
 from core.workloads.trajectory.baseline import nearest_neighbour
 from core.workloads.trajectory.card import card_section, describe
-from core.workloads.trajectory.classes import CLASS_NAMES
+from core.workloads.trajectory.classes import CLASS_NAMES, PathClass
 from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
+from core.workloads.trajectory.contact_sheet import ROWS, class_sheet, sheet_text
 from core.workloads.trajectory.examples import example_schema, make_examples
 from core.workloads.trajectory.gates import judge
 
 Json = dict[str, Any]
+MOST_SHEET_PX = 768
+"""Height of the frames of a contact sheet together, so that four of them stay below 1 MB."""
 
 
 class TrajectoryWorkload:
@@ -72,6 +88,29 @@ class TrajectoryWorkload:
         except ContentError as error:
             return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}")
         return CaseResult(Outcome.DONE, windows=len(samples), columns=columns, figures={"samples": len(samples)})
+
+    def distributions(
+        self, figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]
+    ) -> Sequence[Distribution]:
+        """None: the parameters are drawn from the distributions that the metadata tell."""
+        return ()
+
+    def pictures(self, cases: Sequence[Case]) -> Sequence[Picture]:
+        """A contact sheet of each class: its first samples, drawn anew; fewer of them where frames are large."""
+        own = self._configuration
+        rows = max(1, min(ROWS, MOST_SHEET_PX // own.image))
+        return [
+            Picture(f"Class {kind.name.lower()}", class_sheet(own, kind, rows), sheet_text(own, kind, rows))
+            for kind in PathClass
+        ]
+
+    def oddities(self, figures: Iterable[tuple[str, Json]], most: int) -> Sequence[Oddity]:
+        """None: a sample that is odd misses a gate."""
+        return ()
+
+    def traces(self, case: Case, source: Source | None) -> CaseTraces | None:
+        """None: a case is a block of samples and has no time axis."""
+        return None
 
     def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
         return describe(self._configuration)
