@@ -109,7 +109,9 @@ def test_too_many_bad_cases_fail_the_run_and_the_mail_says_which_and_why(
     assert "Fewer than 95 % of a run's cases were usable." in alarm.text
 
 
-def test_a_worker_with_a_bug_is_tried_once_more_and_the_report_says_what_broke(runs: dict[str, CloudRun]) -> None:
+def test_a_worker_with_a_bug_is_tried_once_more_and_the_report_says_what_broke(
+    cloud: LocalCloud, mailbox: Mailbox, runs: dict[str, CloudRun]
+) -> None:
     run = runs["buggy"]
     ended = run.wait()
     assert ended.status == "FAILED"
@@ -120,6 +122,10 @@ def test_a_worker_with_a_bug_is_tried_once_more_and_the_report_says_what_broke(r
     assert run.commits == {}
     mail = run.mail()
     assert mail.subject.endswith("is incomplete")
+    cloud.evaluate_alarms()
+    alarm = mailbox.alarm("run-failed")
+    assert alarm is not None
+    assert "A run ended without a verified data set." in alarm.text
     for text in (run.report, mail.text):
         assert (
             "3 partitions are open and another attempt would end the same way; "
