@@ -9,7 +9,7 @@ import os
 import sys
 
 from batch_image.log import log, places
-from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_NOT_VERIFIED, CasemillError
+from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_BUG_AGAIN, EXIT_NOT_VERIFIED, CasemillError
 from core.faults import classify
 from core.run.stop import StopRequest, end_at_the_latest
 from core.run.threads import limit_threads
@@ -21,7 +21,17 @@ def main() -> int:
     stop.listen()
     end_at_the_latest(stop)
     limit_threads(os.environ)
-    return guarded(stop)
+    return for_batch(guarded(stop), os.environ.get("AWS_BATCH_JOB_ATTEMPT", ""))
+
+
+def for_batch(code: int, attempt: str) -> int:
+    """The exit code at this attempt of the job: Batch's rules would retry a bug as often as they retry a lost machine,
+    so that a repetition ends with a code that none of them retries.
+
+    >>> for_batch(70, "1"), for_batch(70, "2"), for_batch(75, "2"), for_batch(70, "")
+    (70, 71, 75, 70)
+    """
+    return EXIT_BUG_AGAIN if code == EXIT_BUG and attempt not in ("", "1") else code
 
 
 def guarded(stop: StopRequest) -> int:

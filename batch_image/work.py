@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from functools import partial
 
 from batch_image.assignment import own_partitions, read_round
 from batch_image.log import log
@@ -16,7 +17,7 @@ from core.run.models import Place, RunRequest
 from core.run.partition import count_partitions, read_partition
 from core.run.plan_store import read_request
 from core.run.source import open_source
-from core.run.spot import InstanceMetadata, read_place, watch_for_notice
+from core.run.spot import InstanceMetadata, is_taken_away, read_place, watch_for_notice
 from core.run.stop import StopRequest, stop_exit_code
 from core.run.worker import PartitionWorker, ShardReport
 from core.store import open_store
@@ -84,6 +85,7 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
     place = None if settings.metadata_disabled else read_place(metadata)
     if place is not None:
         watch_for_notice(metadata, stop, settings.notice_seconds)
+        stop.is_taken_away = partial(is_taken_away, metadata)
     place = place or Place()
     return place.model_copy(
         update={

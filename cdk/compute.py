@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Duration, Size
+import json
+from typing import Any
+
+from aws_cdk import Aws, Duration, Size, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -73,6 +76,13 @@ class Compute(Construct):
         self.job_role = self._job_role(storage)
         self.execution_role = self._execution_role()
         self.job_definition = self._job_definition(storage)
+
+    @property
+    def job_definition_text(self) -> str:
+        """Everything that makes a revision of the job definition, as text: another text is another revision."""
+        made: Any = self.job_definition.node.default_child
+        parts = [made.container_properties, made.retry_strategy, made.timeout, made.parameters]
+        return json.dumps(Stack.of(self).resolve(parts), sort_keys=True)
 
     def _instance_role(self) -> iam.Role:
         role = iam.Role(

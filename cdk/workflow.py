@@ -98,6 +98,10 @@ class Workflow(Construct):
             )
             for name, spec in specs(props).items()
         }
+        for function in self.functions.values():
+            # A published version keeps the revision of the job definition in its environment, where the CDK sees a
+            # reference that does not change: new runs would go on with the old revision.
+            function.function.invalidate_version_based_on(props.compute.job_definition_text)
         self.role = self._role()
         self.log_group = new_log_group(self, "Logs", days=props.settings.log_retention_days, key=props.key)
         self.state_machine = sfn.StateMachine(

@@ -17,6 +17,9 @@ EXIT_DONE = 0
 EXIT_NOT_VERIFIED = 1
 EXIT_BAD_REQUEST = 64
 EXIT_BUG = 70
+EXIT_BUG_AGAIN = 71
+"""Of a container that met a bug and is a repetition itself: Batch can count attempts, but not those of one code."""
+
 EXIT_RETRY = 75
 EXIT_INTERRUPTED = 130
 

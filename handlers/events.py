@@ -66,6 +66,7 @@ class InspectAnswer(BaseModel):
     holes: int
     array_size: int
     job_name: str
+    why: str
     capacity: Literal["spot", "on-demand"]
     queue: str
     groups: list[int]

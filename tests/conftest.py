@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from cdk.node_runtime import use_packaged_node
 from core.cli.main import _guarded
@@ -24,6 +26,21 @@ use_packaged_node()
 # The same examples every time, and no clock: a machine under load must not fail a test.
 settings.register_profile("casemill", deadline=None, derandomize=True)
 settings.load_profile("casemill")
+
+
+class OneWorkerForTheLocalCloud(LoadFileScheduling):
+    """As ``--dist loadfile``, but the folder of the local cloud counts as one file: its tests share one cloud."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = PurePosixPath(file).parent
+        return folder.as_posix() if folder.name == "localcloud" else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForTheLocalCloud | None:
+    """The scheduler of ``--dist loadfile``; None leaves the others to xdist."""
+    return OneWorkerForTheLocalCloud(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="module", params=["compiled", "plain"])

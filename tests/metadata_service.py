@@ -20,7 +20,9 @@ NOTICE_PATH = "spot/instance-action"
 @dataclass
 class MetadataService:
     """What it says, and what it was asked. ``broken_answers`` of the next requests are a status 500; a
-    ``forgetful`` one knows none of the tokens that it gave."""
+    ``forgetful`` one knows none of the tokens that it gave.
+
+    It may serve many hosts, each below a folder of its own at the endpoint; ``announced`` are those with a notice."""
 
     values: dict[str, str] = field(default_factory=lambda: dict(SPOT_INSTANCE))
     broken_answers: int = 0
@@ -28,6 +30,7 @@ class MetadataService:
     endpoint: str = ""
     tokens: set[str] = field(default_factory=set)
     tokens_given: int = 0
+    announced: set[str] = field(default_factory=set)
     asked: list[tuple[str, int]] = field(default_factory=list)
 
     def announce(self) -> None:
@@ -39,6 +42,8 @@ class MetadataService:
         if self.broken_answers:
             self.broken_answers -= 1
             return 500, ""
+        host, found, rest = path.partition("/latest/")
+        path = f"{found}{rest}"
         if method == "PUT" and path == "/latest/api/token":
             if not 1 <= int(headers.get("x-aws-ec2-metadata-token-ttl-seconds", "0")) <= 21600:
                 return 400, ""
@@ -48,6 +53,8 @@ class MetadataService:
         if self.forgetful or headers.get("x-aws-ec2-metadata-token") not in self.tokens:
             return 401, ""
         value = self.values.get(path.removeprefix("/latest/meta-data/"))
+        if path.endswith(NOTICE_PATH) and host.strip("/") in self.announced:
+            value = NOTICE
         return (404, "") if value is None else (200, value)
 
 

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pydantic import ValidationError
 
+from core.errors import EXIT_BUG, CasemillError
+from core.faults import classify
 from core.run.layout import RunLayout
 from core.run.models import Attempt, Heartbeat
 from core.store import Store
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What ended an attempt: the error's code, or ``bug`` and its kind (never its words, which may quote a recording),
+    and the exit code of the process."""
+
+    name: str = ""
+    exit_code: int | None = None
+
+
+NO_CAUSE = Cause()
+
+
+def cause_of(error: Exception) -> Cause:
+    """The cause of an attempt's end.
+
+    >>> cause_of(ZeroDivisionError("age of 63.5"))
+    Cause(name='bug ZeroDivisionError', exit_code=70)
+    """
+    found = classify(error).error if isinstance(error, MemoryError | OSError) else error
+    if isinstance(found, CasemillError):
+        return Cause(found.code, found.exit_code)
+    return Cause(f"bug {type(error).__name__}", EXIT_BUG)
 
 
 def begin_attempt(store: Store, layout: RunLayout, partition: int) -> int:

@@ -25,6 +25,7 @@ BLOCKED_REASONS = ("CAPACITY:", "MISCONFIGURATION:", "SERVICE_ROLE_PERMISSIONS")
 RUNNABLE")."""
 
 _ENDED = ("SUCCEEDED", "FAILED")
+_SMALLEST_SHOWN = Decimal("0.0001")
 
 
 class JobState(Document):
@@ -209,5 +210,9 @@ def dollars(amount: Decimal) -> str:
 
     >>> dollars(Decimal("0.00421")), dollars(Decimal("1234.5"))
     ('$0.0042', '$1,234.50')
+    >>> dollars(Decimal("0.00001")), dollars(Decimal(0))
+    ('less than $0.0001', '$0.0000')
     """
+    if 0 < amount < _SMALLEST_SHOWN:
+        return f"less than ${_SMALLEST_SHOWN}"
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"

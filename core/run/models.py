@@ -275,7 +275,11 @@ class Heartbeat(Document):
 
 class Attempt(Document):
     """``attempts/<partition>/<k>.json``: one line of life. ``cases`` of the partition, ``restored`` by others,
-    ``recalled`` from the case cache. ``remark``: what somebody should know though nothing failed."""
+    ``recalled`` from the case cache. ``remark``: what somebody should know though nothing failed.
+
+    ``reclaimed``: the machine was taken away; ``interrupted``: somebody ended the job, or the process.
+    An attempt that an error ended has its ``cause``, the error's code or ``bug`` and its kind, and its ``exit_code``.
+    """
 
     partition: int
     attempt: int
@@ -289,5 +293,7 @@ class Attempt(Document):
     shards: int
     recalled: int = 0
     remark: str = ""
+    cause: str = ""
+    exit_code: int | None = None
     storage_repeats: int = 0
     place: Place | None = None

@@ -69,10 +69,8 @@ def mail_of(report: RunReport, stage: str = "") -> Mail:
         f"Report:        {report.report_uri}",
         *([f"Page:          {report.page_uri}"] if report.page_key else []),
         "",
-        # A check's problem may quote a value; the report keeps it where the data is.
-        report_text(
-            report.model_copy(update={"detail": detail, "problems": _names(report.problems), "quarantined": ()})
-        ),
+        # A check's problem may quote a value; the report keeps it where the data is. Cases are ids and reason codes.
+        report_text(report.model_copy(update={"detail": detail, "problems": _names(report.problems)})),
     ]
     return Mail(subject=plain_subject(subject), body="\n".join(body))
 

@@ -48,7 +48,8 @@ TO_DO: dict[Ending, str] = {
     "verification failed": "Read the failed checks. If an object was damaged or replaced, remove it and its shard's"
     " commit record, and submit the run again.",
     "quarantine above threshold": "Look at the reasons in quarantine.jsonl; mend the source, or lower the threshold.",
-    "incomplete": "Read why the attempts ended, mend that, and submit the run again: only what is missing is done.",
+    "incomplete": "Mend what ended the last attempts (casemill logs shows their words), and submit the run again: only"
+    " what is missing is done.",
     "over budget": "Submit the same run again with a higher budget: only what is missing is done.",
     "stopped": "Submit the same run again to go on where it stopped.",
     "timed out": "Submit the same run again: only what is missing is done.",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from core.errors import TransientError
+from core.run.last_attempts import LastAttempts, endings_text, is_hopeless, read_last_attempts
 from core.run.layout import RunLayout
 from core.run.models import Document, PlannedShard, RoundPlan
 from core.run.progress import read_shards
@@ -28,7 +29,8 @@ class RoundDecision(Document):
     """What the state machine does next; ``round`` and what follows belong to the ``work_*`` actions.
 
     ``tries`` counts the rounds of this execution, this one included. ``array_size`` is the number of children, 1 for a
-    plain job: an array has two or more. ``holes`` is how many partitions are open.
+    plain job: an array has two or more. ``holes`` is how many partitions are open; those that would end as they did
+    before (:func:`core.run.last_attempts.is_hopeless`) are not worked again. ``why`` is a sentence for ``give_up``.
     """
 
     action: Literal["work_array", "work_single", "verify", "give_up"]
@@ -37,6 +39,7 @@ class RoundDecision(Document):
     holes: int
     array_size: int = 0
     job_name: str = ""
+    why: str = ""
     capacity: Capacity = "spot"
 
 
@@ -74,18 +77,31 @@ def next_round(
     open_partitions = holes(store, run_id, read_shards(store, run_id).shards)
     if not open_partitions:
         return RoundDecision(action="verify", tries=tries, holes=0)
-    if tries >= most_rounds:
-        return RoundDecision(action="give_up", tries=tries, holes=len(open_partitions))
-    number = _write_round(store, run_id, RoundPlan(partitions=open_partitions))
+    # Before its first round an execution knows nothing of what was mended since the last one, nor after a round that
+    # found no machine.
+    last = read_last_attempts(store, run_id, open_partitions) if tries and not blocked else {}
+    worth_it = tuple(partition for partition in open_partitions if not is_hopeless(last.get(partition, ())))
+    if tries >= most_rounds or not worth_it:
+        last = last or read_last_attempts(store, run_id, open_partitions)
+        return RoundDecision(
+            action="give_up", tries=tries, holes=len(open_partitions), why=_why_no_more(last, tries, bool(worth_it))
+        )
+    number = _write_round(store, run_id, RoundPlan(partitions=worth_it))
     return RoundDecision(
-        action="work_array" if len(open_partitions) > 1 else "work_single",
+        action="work_array" if len(worth_it) > 1 else "work_single",
         round=number,
         tries=tries + 1,
         holes=len(open_partitions),
-        array_size=len(open_partitions),
+        array_size=len(worth_it),
         job_name=job_name(run_id, number),
         capacity="on-demand" if blocked or tries + 1 == most_rounds else "spot",
     )
+
+
+def _why_no_more(last: LastAttempts, tries: int, rounds_used_up: bool) -> str:
+    open_text = "1 partition is" if len(last) == 1 else f"{len(last):,} partitions are"
+    reason = f"after {tries} rounds" if rounds_used_up else "and another attempt would end the same way"
+    return f"{open_text} open {reason}; the last attempts ended: {endings_text(last.values())}"
 
 
 def job_name(run_id: str, number: int) -> str:

@@ -119,6 +119,14 @@ def watch_for_notice(
     return thread
 
 
+def is_taken_away(metadata: InstanceMetadata) -> bool:
+    """Whether the notice is there; also where the service does not answer, as that of a machine that goes down."""
+    try:
+        return _has_notice(metadata)
+    except NoMetadataError:
+        return True
+
+
 def _watch(metadata: InstanceMetadata, stop: StopRequest, poll_seconds: float) -> None:
     while not stop.reason:
         if _notice(metadata):
@@ -128,8 +136,12 @@ def _watch(metadata: InstanceMetadata, stop: StopRequest, poll_seconds: float) -
 
 
 def _notice(metadata: InstanceMetadata) -> bool:
-    """Whether the instance is to be stopped, hibernated or terminated: each of them ends our time."""
     try:
-        return metadata.read("spot/instance-action") is not None
+        return _has_notice(metadata)
     except NoMetadataError:
         return False
+
+
+def _has_notice(metadata: InstanceMetadata) -> bool:
+    """Whether the instance is to be stopped, hibernated or terminated: each of them ends our time."""
+    return metadata.read("spot/instance-action") is not None

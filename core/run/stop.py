@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -40,10 +40,15 @@ class AbandonedCaseError(BaseException):
 
 @dataclass
 class StopRequest:
-    """``reason`` is empty until somebody asks to stop, ``asked_at`` is the monotonic time of that."""
+    """``reason`` is empty until somebody asks to stop, ``asked_at`` is the monotonic time of that.
+
+    SIGTERM alone does not tell a machine that is taken away from a job that somebody ends: ``is_taken_away`` does,
+    where the machine can be asked.
+    """
 
     reason: str = ""
     grace_seconds: float = GRACE_SECONDS
+    is_taken_away: Callable[[], bool] = lambda: True
     asked_at: float | None = field(default=None, init=False)
     _listening: bool = field(default=False, init=False)
     _signalled: bool = field(default=False, init=False)
@@ -64,6 +69,10 @@ class StopRequest:
         self.reason = reason
         if self._listening:
             signal.setitimer(signal.ITIMER_REAL, self.grace_seconds)
+
+    def ending(self) -> str:
+        """What the record of the attempt says: the reason, but ``interrupted`` where no machine was taken away."""
+        return "interrupted" if self.reason == "reclaimed" and not self.is_taken_away() else self.reason
 
     @contextmanager
     def case_in_hand(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import TransientError
-from core.run.attempts import begin_attempt
+from core.run.attempts import NO_CAUSE, Cause, begin_attempt, cause_of
 from core.run.case_cache import CaseCache
 from core.run.case_reader import CaseReader, open_reader
 from core.run.commit import commit_shard, read_commit
@@ -104,10 +104,10 @@ class PartitionWorker:
                 if not self._work_shard(shard):
                     return self._end(self.stop.reason)
         except TransientError as error:
-            self._write_attempt("transient", str(error))
+            self._write_attempt("transient", str(error), cause_of(error))
             raise
         except Exception as error:
-            self._write_attempt("crashed", f"{type(error).__name__}: {error}")
+            self._write_attempt("crashed", f"{type(error).__name__}: {error}", cause_of(error))
             raise
         return self._end("finished")
 
@@ -229,13 +229,13 @@ class PartitionWorker:
 
     def _end(self, why: str) -> PartitionReport:
         self._beat("finished" if why == "finished" else "stopped")
-        self._write_attempt(why, "")
+        self._write_attempt(why if why == "finished" else self.stop.ending(), "")
         return PartitionReport(self.partition, why, self._committed, self._tally.cases, self._recalled, self._remark())
 
     def _remark(self) -> str:
         return self.cache.trouble if self.cache else ""
 
-    def _write_attempt(self, why: str, detail: str) -> None:
+    def _write_attempt(self, why: str, detail: str, cause: Cause = NO_CAUSE) -> None:
         attempt = Attempt(
             partition=self.partition,
             attempt=self._attempt,
@@ -249,6 +249,8 @@ class PartitionWorker:
             shards=self._committed,
             recalled=self._recalled,
             remark=self._remark()[:500],
+            cause=cause.name,
+            exit_code=cause.exit_code,
             storage_repeats=self._all_repeats() - self._repeats_before,
             place=self._known_place(),
         )

@@ -112,3 +112,20 @@ def test_accepting_needs_the_arn_as_granted(tmp_path: Path) -> None:
     accept(stack.compute.job_role, {"AwsSolutions-IAM5": "not granular"})
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
+
+
+def test_another_revision_of_the_job_definition_is_another_version_of_every_function(tmp_path: Path) -> None:
+    """A version keeps its environment, and with it the revision: unpublished, new runs would stay with the old one."""
+    first, same, changed = (
+        _versions(tmp_path / name, memory) for name, memory in (("first", 1792), ("same", 1792), ("changed", 2048))
+    )
+    assert first == same
+    assert len(first) == 6
+    assert not first & changed
+
+
+def _versions(folder: Path, memory: int) -> set[str]:
+    functions = stand_in_functions(folder / "functions")
+    build_app({"casemill:job_memory_mib": memory}, outdir=folder / "out", built_functions=functions).synth()
+    found = json.loads((folder / "out" / f"{STACK_NAME}.template.json").read_text())["Resources"]
+    return {name for name, resource in found.items() if resource["Type"] == "AWS::Lambda::Version"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -104,20 +105,34 @@ def _state(cloudwatch: Any, alarm: dict[str, Any], now: datetime) -> str | None:
 
 
 class Mailbox:
-    """Everything that a topic sends, read through a queue of its own."""
+    """Everything that a topic sends, read through a queue of its own; ``mails`` are those that came so far."""
 
     def __init__(self, sns: Any, sqs: Any, topic: str) -> None:
         self._sqs = sqs
+        self.mails: list[Mail] = []
         self._url = sqs.create_queue(QueueName=f"mailbox-{topic.rpartition(':')[2]}"[:80])["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"])
 
+    def about(self, execution: str) -> list[Mail]:
+        """The mails at the end of an execution of this name: one is right."""
+        line = re.compile(rf"^execution +{re.escape(execution)}$", re.MULTILINE)
+        return [mail for mail in self._all() if line.search(mail.text)]
+
+    def alarm(self, name: str) -> Mail | None:
+        """The last mail of the alarm whose name ends so."""
+        found = [mail for mail in self._all() if mail.subject.endswith(f'-{name}"') and "ALARM" in mail.subject]
+        return found[-1] if found else None
+
     def read(self) -> list[Mail]:
-        """What has come since the last look."""
-        mails = []
+        """What has come since the last look of anybody."""
+        seen = len(self.mails)
+        return self._all()[seen:]
+
+    def _all(self) -> list[Mail]:
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 body = json.loads(message["Body"])
-                mails.append(Mail(body.get("Subject", ""), body["Message"]))
+                self.mails.append(Mail(body.get("Subject", ""), body["Message"]))
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        return mails
+        return self.mails

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,16 @@ from moto.server import ThreadedMotoServer
 
 from tests.image_stand_in import StandIn, image_stand_in
 from tests.localcloud.alarms import Mailbox, evaluate_alarms, put_metrics
-from tests.localcloud.batch import Container, Machines, batch_on
+from tests.localcloud.batch import batch_on
 from tests.localcloud.cfn import BATCH_SERVICE_ROLE, own_types
 from tests.localcloud.iam import GuardedApplication, Permissions
+from tests.localcloud.jobs import Container, LocalJob, Machines
 from tests.localcloud.lambdas import Functions, lambda_on, lay_out_runtime
+from tests.localcloud.prices import with_prices
 from tests.localcloud.sfn import step_functions_executing
+from tests.localcloud.updates import updates_in_order
 from tests.metadata_service import SPOT_INSTANCE, MetadataService, metadata_service
-from tests.storage_faults import Application, FaultyApplication
+from tests.storage_faults import FaultyApplication
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
@@ -56,7 +60,10 @@ class Execution:
 
 @dataclass
 class LocalCloud:
-    """A running local cloud; ``outputs`` are those of the deployed stack."""
+    """A running local cloud; ``outputs`` are those of the deployed stack.
+
+    ``askers`` are the jobs' ids by the access key of their containers.
+    """
 
     endpoint: str
     machines: Machines
@@ -65,6 +72,7 @@ class LocalCloud:
     faults: FaultyApplication
     scratch: Path
     outputs: dict[str, str] = field(default_factory=dict)
+    askers: dict[str, str] = field(default_factory=dict)
     _log_groups: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -113,6 +121,12 @@ class LocalCloud:
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
         return self.outputs
 
+    def upload(self, bucket: str, below: str, files: Path) -> None:
+        """Put a file, or every file of a folder, into a bucket."""
+        client = self.client("s3")
+        for path in sorted(files.iterdir()) if files.is_dir() else [files]:
+            client.put_object(Bucket=bucket, Key=f"{below}/{path.name}".lstrip("/"), Body=path.read_bytes())
+
     def start(self, submission: dict[str, Any], name: str) -> str:
         """Start the deployed state machine; gives the execution's ARN."""
         text = json.dumps(submission)
@@ -147,9 +161,17 @@ class LocalCloud:
 
     def stop(self, arn: str) -> None:
         """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
-        self.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="by a person")
-        for job in list(self.machines.jobs):
+        client = self.client("stepfunctions")
+        client.stop_execution(executionArn=arn, error="Stopped", cause="by a person")
+        run_id = json.loads(client.describe_execution(executionArn=arn)["input"])["run_id"]
+        for job in self.machines.of_run(run_id):
             job.terminate("the execution was stopped")
+
+    def asker(self, environ: dict[str, Any]) -> LocalJob | None:
+        """The job whose container makes a request: for rules of faults that look at who asks."""
+        found = re.search("Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        job_id = self.askers.get(found[1]) if found else None
+        return next((job for job in self.machines.jobs if job.job_id == job_id), None)
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """The events of an execution."""
@@ -238,21 +260,6 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     )
 
 
-def _without_price_list(application: Application) -> Application:
-    """The emulator knows no price list: every question to it is answered with nothing."""
-
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if "/pricing/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
-            return application(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        body = json.dumps({"FormatVersion": "aws_v1", "PriceList": []}).encode()
-        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
-        start_response("200 OK", headers)
-        return [body]
-
-    return answer
-
-
 def _pointer(folder: Path) -> bytes:
     """A zip that names the asset's folder: packing 200 MB for the emulator to keep would prove nothing."""
     target = io.BytesIO()
@@ -279,30 +286,50 @@ def _bootstrap(cloud: LocalCloud) -> None:
     )
 
 
-def _launcher(
-    image: StandIn, base: dict[str, str], permissions: Permissions, spot: MetadataService, on_demand: MetadataService
-) -> Callable[[Container], subprocess.Popen[bytes]]:
-    def launch(container: Container) -> subprocess.Popen[bytes]:
-        metadata = spot if container.spot else on_demand
-        variables = {
-            **base,
-            **container.environment,
-            **permissions.credentials(container.role),
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.endpoint,
-        }
-        settings = {**image.settings(**variables), "text": False}
-        return subprocess.Popen(
-            image.entry(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **settings
-        )
+@dataclass(frozen=True)
+class Launcher:
+    """Starts a container: the image's entry point, in its surroundings, under its role."""
 
-    return launch
+    image: StandIn
+    base: dict[str, str]
+    permissions: Permissions
+    spot: MetadataService
+    on_demand: MetadataService
+    askers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, container: Container, command: list[str] | None = None) -> subprocess.Popen[bytes]:
+        """``command`` takes the place of the entry point, for an image that is broken on purpose."""
+        metadata = self.spot if container.spot else self.on_demand
+        credentials = self.permissions.credentials(container.role)
+        self.askers[credentials["AWS_ACCESS_KEY_ID"]] = container.environment["AWS_BATCH_JOB_ID"]
+        variables = {
+            **self.base,
+            **container.environment,
+            **credentials,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{metadata.endpoint}/{container.host}",
+        }
+        settings = {**self.image.settings(**variables), "text": False}
+        return subprocess.Popen(
+            command or self.image.entry(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **settings,
+        )
 
 
 @contextmanager
 def local_cloud(
-    scratch: Path, slots: int = 2, grace_seconds: float = 5.0, python: str = sys.executable
+    scratch: Path,
+    slots: int = 2,
+    grace_seconds: float = 5.0,
+    python: str = sys.executable,
+    image: StandIn | None = None,
 ) -> Iterator[LocalCloud]:
-    """Start everything but the stack; at the end nothing is left, neither process nor state."""
+    """Start everything but the stack; at the end nothing is left, neither process nor state.
+
+    Without an ``image`` one is built.
+    """
     with ExitStack() as stack:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
@@ -318,14 +345,15 @@ def local_cloud(
         assert listener is not None
         listener.RequestHandlerClass.log = lambda *arguments: None  # type: ignore[method-assign]
         permissions = Permissions(endpoint)
-        faults = FaultyApplication(GuardedApplication(_without_price_list(listener.app), permissions))
+        faults = FaultyApplication(GuardedApplication(with_prices(listener.app), permissions))
         listener.app = faults
 
-        image = stack.enter_context(image_stand_in())
+        image = image or stack.enter_context(image_stand_in())
         spot, on_demand = stack.enter_context(metadata_service()), stack.enter_context(metadata_service())
         on_demand.values = {**SPOT_INSTANCE, "instance-life-cycle": "on-demand"}
         base = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        machines = Machines(_launcher(image, base, permissions, spot, on_demand), slots, grace_seconds)
+        launcher = Launcher(image, base, permissions, spot, on_demand)
+        machines = Machines(launcher, spot.announced.add, slots, grace_seconds)
 
         runtime = scratch / "lambda-runtime"
         runtime.mkdir()
@@ -336,9 +364,10 @@ def local_cloud(
         stack.enter_context(batch_on(machines))
         stack.enter_context(lambda_on(functions))
         stack.enter_context(own_types(endpoint))
+        stack.enter_context(updates_in_order())
         # What the emulator knows is the process's: an earlier cloud, or another test's bucket, is forgotten.
         moto_api_backend.reset()
-        cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch)
+        cloud = LocalCloud(endpoint, machines, functions, permissions, faults, scratch, askers=launcher.askers)
         functions.on_log = cloud.keep_log
         _bootstrap(cloud)
         yield cloud

@@ -159,7 +159,9 @@ def calls_of(environ: dict[str, Any], region: str, service: str) -> list[Call]:
     target = _TARGET.match(environ.get("HTTP_X_AMZ_TARGET", ""))
     service = {"monitoring": "cloudwatch"}.get(service, service)
     if target:
-        return [Call(f"{service}:{target.group(1)}", _json_resource(service, region, json.loads(body or b"{}")))]
+        # The calls on several messages have no actions of their own (SQS guide, "API permissions").
+        action = target.group(1).removesuffix("Batch") if service == "sqs" else target.group(1)
+        return [Call(f"{service}:{action}", _json_resource(service, region, json.loads(body or b"{}")))]
     if service == "batch":
         return _batch_calls(environ["PATH_INFO"], region, json.loads(body or b"{}"))
     fields = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -69,6 +71,7 @@ class Sandbox:
         self._call: _Call | None = None
         self._arn = arn
         self._lines: list[str] = []
+        self._reading = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -102,7 +105,7 @@ class Sandbox:
                     self.close()
                     text, failed = _error("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds"), True
                     break
-        time.sleep(0.005)  # the last lines of the log may still be in the pipe
+        self._wait_for_log()
         if len(text) > LARGEST_ANSWER_BYTES:
             text, failed = _error("Function.ResponseSizeTooLarge", "the answer is over 6 MiB"), True
         return Answer(text, failed, "".join(self._lines))
@@ -120,10 +123,28 @@ class Sandbox:
         self._server.shutdown()
         self._server.server_close()
 
-    def _read_output(self) -> None:
+    def _wait_for_log(self) -> None:
+        """What was printed before the answer is in the pipe; on a busy machine its reader comes late."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.append(line.decode(errors="replace"))
+        ends_at = time.monotonic() + 5
+        while self.is_alive and time.monotonic() < ends_at:
+            ready, _, _ = select.select([self.process.stdout], [], [], 0)
+            if not ready and not self._reading.locked():
+                return
+            time.sleep(0.005)
+
+    def _read_output(self) -> None:
+        """The lines as they come; the lock is held while something that was read is not kept yet."""
+        assert self.process.stdout is not None
+        rest = b""
+        while True:
+            select.select([self.process.stdout], [], [])
+            with self._reading:
+                found = os.read(self.process.stdout.fileno(), 65536)
+                *lines, rest = (rest + found).split(b"\n")
+                self._lines += [line.decode(errors="replace") + "\n" for line in lines]
+            if not found:
+                return
 
     def _handler(sandbox: Sandbox) -> type[BaseHTTPRequestHandler]:  # noqa: N805  `self` is the handler's
         class RuntimeApi(BaseHTTPRequestHandler):
@@ -160,7 +181,8 @@ class Functions:
     """All functions: starts sandboxes when they are needed and keeps them warm.
 
     ``environment`` gives what a role's processes get beside the function's own variables; ``on_log`` is told the
-    function's name and what it printed. ``faults`` hold, for a function's name, what the next calls do instead.
+    function's name and what it printed. ``faults`` hold, for a pattern that is searched in a function's name and event,
+    what the next such calls do: ``throttled``, or ``timeout SECONDS`` for a call that may last no longer.
     """
 
     runtime: Path
@@ -177,16 +199,17 @@ class Functions:
 
     def invoke(self, function: LambdaFunction, event: Any) -> Answer:
         """Call a function with a JSON event."""
-        fault = self._next_fault(function.function_name)
+        fault = self._next_fault(f"{function.function_name} {json.dumps(event)}")
         if fault == "throttled":
-            return Answer(_error("TooManyRequestsException", "Rate Exceeded."), True, "")
+            # The state machine's own name for it (Step Functions guide, "Handling errors").
+            return Answer(_error("Lambda.TooManyRequestsException", "Rate Exceeded."), True, "")
         key = f"{function.function_arn}:{function.version}:{function.code_sha_256}"
         with self._lock:
             idle = self._idle.setdefault(key, [])
             sandbox = idle.pop() if idle else None
         if sandbox is None or not sandbox.is_alive:
             sandbox = self._start(function)
-        timeout = 0.001 if fault == "timeout" else float(function.timeout)
+        timeout = float(fault.removeprefix("timeout ")) if fault else float(function.timeout)
         answer = sandbox.invoke(json.dumps(event).encode(), timeout)
         if sandbox.is_alive:
             with self._lock:
@@ -199,10 +222,11 @@ class Functions:
         for sandbox in self._all:
             sandbox.close()
 
-    def _next_fault(self, name: str) -> str | None:
-        for pattern, left in self.faults.items():
-            if pattern in name and left:
-                return left.pop(0)
+    def _next_fault(self, call: str) -> str | None:
+        with self._lock:
+            for pattern, left in self.faults.items():
+                if left and re.search(pattern, call):
+                    return left.pop(0)
         return None
 
     def _start(self, function: LambdaFunction) -> Sandbox:

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cdk.assemble import assemble
 from tests.command_line import Answer, casemill
-from tests.localcloud.cloud import LocalCloud, local_cloud
-from tests.tiny_recordings import TinyCohort
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+from tests.localcloud.cloud import LocalCloud
 
 ASKED = (
-    "--source", "s3://recordings/vital", "--clinical", "s3://recordings/clinical.csv", "--window-s", 60,
+    "--source", "s3://recordings/vital", "--clinical", "s3://recordings/clinical_data.csv", "--window-s", 60,
     "--horizon-s", 5, "--name", "first", "--shard-cases", 2, "--array-width", 3,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort) -> Iterator[LocalCloud]:
-    """The stack with short pauses, deployed, and a bucket with the recordings."""
-    from cdk.node_runtime import use_packaged_node
-
-    use_packaged_node()
-    from cdk.application import build_app
-
-    folder = tmp_path_factory.mktemp("cloud")
-    assemble(folder / "built" / "workflow", python=f"{sys.version_info.major}.{sys.version_info.minor}")
-    context = json.loads((Path(__file__).parents[2] / "cdk.json").read_text(encoding="utf-8"))["context"]
-    context |= {"casemill:guard_seconds": 1, "casemill:retry_seconds": 1, "casemill:source_buckets": ["recordings"]}
-    build_app(context, outdir=folder / "assembly", built_functions=folder / "built").synth()
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    with local_cloud(scratch) as found:
-        found.deploy(folder / "assembly", "Casemill")
-        s3 = found.client("s3")
-        s3.create_bucket(Bucket="recordings")
-        for path in sorted(tiny_cohort.source.iterdir()):
-            s3.upload_file(str(path), "recordings", f"vital/{path.name}")
-        s3.upload_file(str(tiny_cohort.clinical), "recordings", "clinical.csv")
-        yield found
 
 
 @pytest.fixture(autouse=True)

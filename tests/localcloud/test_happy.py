@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import json
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cdk.assemble import assemble
 from cdk.permissions import WITHOUT_RESOURCE
-from core.run.models import Manifest
-from core.run.pipeline import execute
-from core.run.submission import AskedRun, plan_asked, submission_id
-from core.store import open_store
-from core.workloads.registry import build_workload
-from tests.localcloud.alarms import Mailbox
-from tests.localcloud.cloud import Execution, LocalCloud, local_cloud
+from tests.localcloud.cloud import LocalCloud
 from tests.localcloud.iam import read_statements
-from tests.storage_faults import Rule
-from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading
 
 FUNCTIONS = ("plan", "inspect", "guard", "verify", "publish", "notify")
 READ_AND_WRITE = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
@@ -44,9 +31,6 @@ NEEDED = {
 EVERYWHERE = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 """Asked for by Lambda itself, and not by the emulator."""
 
-SLOW = Rule("slow", method="GET", path="/recordings/vital/.+", seconds=2.0)
-"""So that a job lasts for some looks of the guard."""
-
 RARE = {
     ("publish", "sqs:SendMessage"): "only where a case has failed (tests of the functions)",
     ("notify", "s3:DeleteObject"): "only where the report's function failed too (tests of the functions)",
@@ -55,148 +39,59 @@ RARE = {
 }
 
 
-def asked(cohort_cases: str, **options: Any) -> AskedRun:
-    """Cases of the cohort in the source bucket, in shards of two."""
-    return AskedRun(
-        source="s3://recordings/vital",
-        workload="vitaldb",
-        settings=SHORT_WINDOWS,
-        selection={"cases": cohort_cases, "clinical": "s3://recordings/clinical.csv"},
-        **{"shard_cases": 2, "partitions": 3, **options},
-    )
-
-
-def submission(request: AskedRun, budget_usd: float = 20.0) -> dict[str, Any]:
-    return {"run_id": submission_id(request), "asked": json.loads(request.to_bytes()), "budget_usd": budget_usd}
-
-
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort) -> Iterator[LocalCloud]:
-    """The stack with short pauses, deployed, and a bucket with the recordings."""
-    from cdk.node_runtime import use_packaged_node
-
-    use_packaged_node()
-    from cdk.application import build_app
-
-    folder = tmp_path_factory.mktemp("cloud")
-    assemble(folder / "built" / "workflow", python=f"{sys.version_info.major}.{sys.version_info.minor}")
-    context = json.loads((Path(__file__).parents[2] / "cdk.json").read_text(encoding="utf-8"))["context"]
-    context |= {"casemill:guard_seconds": 1, "casemill:retry_seconds": 1, "casemill:source_buckets": ["recordings"]}
-    build_app(context, outdir=folder / "assembly", built_functions=folder / "built").synth()
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    with local_cloud(scratch) as found:
-        found.deploy(folder / "assembly", "Casemill")
-        s3 = found.client("s3")
-        s3.create_bucket(Bucket="recordings")
-        for path in sorted(tiny_cohort.source.iterdir()):
-            s3.upload_file(str(path), "recordings", f"vital/{path.name}")
-        s3.upload_file(str(tiny_cohort.clinical), "recordings", "clinical.csv")
-        yield found
-
-
-@pytest.fixture(scope="module")
-def mailbox(cloud: LocalCloud) -> Mailbox:
-    return cloud.mailbox()
-
-
-@pytest.fixture(scope="module")
-def whole(cloud: LocalCloud, mailbox: Mailbox) -> Execution:
-    """All twelve cases."""
-    return cloud.run(submission(asked("all", data_set="whole")), "whole", 240)
-
-
-def stored(cloud: LocalCloud, key: str) -> bytes:
-    _, _, prefix = cloud.outputs["Output"].removeprefix("s3://").partition("/")
-    answer = cloud.client("s3").get_object(Bucket=cloud.outputs["Bucket"], Key=f"{prefix}/{key}")
-    return bytes(answer["Body"].read())
-
-
-def exists(cloud: LocalCloud, key: str) -> bool:
-    try:
-        stored(cloud, key)
-    except cloud.client("s3").exceptions.NoSuchKey:
-        return False
-    return True
+def whole(new_run: Callable[..., CloudRun]) -> CloudRun:
+    """Forty cases in five partitions."""
+    run = new_run("whole", "all", partitions=5, **FORTY)
+    found = run.execute()
+    assert found.status == "SUCCEEDED", (found.error, found.cause)
+    return run
 
 
 def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
-    cloud: LocalCloud, mailbox: Mailbox, whole: Execution, tiny_cohort: TinyCohort, tmp_path: Path
+    whole: CloudRun, root_of_forty: str
 ) -> None:
-    assert whole.status == "SUCCEEDED", (whole.error, whole.cause)
-    request = asked("all", data_set="whole")
-    here = request.model_copy(
-        update={
-            "source": str(tiny_cohort.source),
-            "selection": {"cases": "all", "clinical": str(tiny_cohort.clinical)},
-        }
-    )
-    plan, workload = plan_asked(here, build_workload)
-    alone = execute(open_store(tmp_path, create=True), plan, workload, build_workload, 1)
-    manifest = Manifest.model_validate_json(stored(cloud, "datasets/whole/manifest.json"))
-    assert manifest.root_hash == alone.manifest.root_hash
-    assert json.loads(stored(cloud, "datasets/whole/_SUCCESS"))["root_hash"] == manifest.root_hash
-    [mail] = mailbox.read()
-    assert mail.subject.endswith("is verified")
-    assert manifest.root_hash in mail.text
-    jobs = [job for job in cloud.machines.jobs if job.index is not None]
-    assert len(jobs) == 3, "an array of three children"
+    assert whole.root_hash == whole.manifest.root_hash == root_of_forty
+    assert sorted(job.index or 0 for job in whole.jobs) == [0, 1, 2, 3, 4], "an array of five children"
+    assert whole.mail().subject.endswith("is verified")
+    for text in (whole.mail().text, whole.report):
+        assert whole.root_hash in text
+        assert "40 planned; in committed shards: 40 done" in text
+        assert re.search(r"^cost +\$0\.\d+$", text, re.MULTILINE)
+    assert whole.cases_worked == 40
+    assert [attempt.why for attempt in whole.attempts] == 5 * ["finished"]
 
 
-def test_the_same_submission_again_finds_everything_done(cloud: LocalCloud, mailbox: Mailbox, whole: Execution) -> None:
-    before = len(cloud.machines.jobs)
-    again = cloud.run(submission(asked("all", data_set="whole")), "again", 120)
+def test_the_same_submission_again_finds_everything_done(whole: CloudRun) -> None:
+    jobs, cost = whole.jobs, whole.cost["total_usd"]
+    again = whole.execute()
     assert again.status == "SUCCEEDED", (again.error, again.cause)
-    assert len(cloud.machines.jobs) == before
-    assert len(mailbox.read()) == 1
+    assert whole.jobs == jobs
+    assert whole.mail().subject.endswith("is verified")
+    assert whole.cost["total_usd"] == cost, "verifying it again takes no machine"
 
 
-def test_an_object_that_was_spoiled_since_takes_the_seal_back(
-    cloud: LocalCloud, mailbox: Mailbox, whole: Execution
-) -> None:
-    manifest = Manifest.model_validate_json(stored(cloud, "datasets/whole/manifest.json"))
+def test_an_object_that_was_spoiled_since_takes_the_seal_back(cloud: LocalCloud, whole: CloudRun) -> None:
     _, _, prefix = cloud.outputs["Output"].removeprefix("s3://").partition("/")
-    key = f"{prefix}/datasets/whole/{manifest.shards[0].path}"
+    key = f"{prefix}/{whole.data_set.key(whole.manifest.shards[0].path)}"
     cloud.client("s3").put_object(Bucket=cloud.outputs["Bucket"], Key=key, Body=b"spoiled")
-    found = cloud.run(submission(asked("all", data_set="whole")), "spoiled", 120)
+    found = whole.execute()
     assert (found.status, found.error) == ("FAILED", "NotVerified")
-    assert not exists(cloud, "datasets/whole/_SUCCESS")
-    [mail] = mailbox.read()
-    assert "FAILED its verification" in mail.subject
+    assert not whole.is_published
+    assert "FAILED its verification" in whole.mail().subject
 
 
-def test_a_run_over_its_budget_is_stopped_and_goes_on_with_a_higher_one(cloud: LocalCloud, mailbox: Mailbox) -> None:
-    request = asked("1-6", data_set="dear")
-    cloud.faults.reset(SLOW)
-    found = cloud.run(submission(request, 1e-12), "dear", 120)
-    cloud.faults.reset()
-    assert found.status == "FAILED"
-    [mail] = mailbox.read()
-    assert "was stopped by its budget: $" in mail.text
-    assert not exists(cloud, "datasets/dear/_SUCCESS")
-    found = cloud.run(submission(request, 20.0), "paid", 120)
-    assert found.status == "SUCCEEDED", (found.error, found.cause)
-    assert len(mailbox.read()) == 1
-
-
-def test_a_run_that_is_stopped_has_a_mail(cloud: LocalCloud, mailbox: Mailbox) -> None:
-    cloud.faults.reset(SLOW)
-    arn = cloud.start(submission(asked("7-12", data_set="stopped")), "stopped")
-    while not cloud.machines.running():
-        time.sleep(0.05)
-    cloud.stop(arn)
-    assert cloud.wait(arn, 60).status == "ABORTED"
-    cloud.faults.reset()
-    [mail] = mailbox.read()
-    assert mail.subject.endswith("was stopped")
-
-
-def test_a_submission_that_cannot_be_done_has_a_mail(cloud: LocalCloud, mailbox: Mailbox) -> None:
-    found = cloud.run(submission(asked("900-901")), "nothing", 60)
-    assert found.status == "FAILED"
-    [mail] = mailbox.read()
-    assert "was refused" in mail.subject
-    assert "[empty_cohort]" in mail.text
+def test_a_run_over_its_budget_one_that_is_stopped_and_one_that_cannot_be_done(
+    new_run: Callable[..., CloudRun],
+) -> None:
+    """What only their functions are granted is asked for here; more of each in its own file."""
+    dear = new_run("dear", "1-6")
+    with faults(dear.cloud, slow_reading(dear, 2.0)):
+        assert dear.execute(1e-12).status == "FAILED"
+    assert "was stopped by its budget: $" in dear.mail().text
+    assert dear.start().stop().status == "ABORTED"
+    assert dear.mail().subject.endswith("was stopped")
+    assert new_run("nothing", "900-901").execute().status == "FAILED"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -14,7 +14,7 @@ from batch_image.assignment import own_partitions, read_round
 from batch_image.entrypoint import guarded
 from batch_image.settings import BadEnvironmentError, Settings, read_settings
 from batch_image.work import work
-from core.errors import IntegrityError
+from core.errors import EXIT_RETRY, IntegrityError
 from core.run.assemble import read_commits
 from core.run.commit import read_commit
 from core.run.layout import RunLayout
@@ -244,6 +244,23 @@ def test_attempt_and_heartbeat_tell_what_a_price_needs(tmp_path: Path) -> None:
         instance_type="c7i.large", zone="eu-west-1b", capacity="spot", processors=2, host_processors=os.cpu_count()
     )
     assert Heartbeat.model_validate_json(store.get(layout.heartbeat(0))).place == place
+
+
+@pytest.mark.parametrize(("announced", "why"), [(True, "reclaimed"), (False, "interrupted")])
+def test_a_job_that_somebody_ends_is_no_reclaimed_machine(tmp_path: Path, announced: bool, why: str) -> None:
+    """Both get SIGTERM and may be tried again; the bill and the alarm on reclaims tell them apart."""
+    store, plan = planned(tmp_path / "out")
+    stop = StopRequest()
+    stop.ask("reclaimed")
+    with metadata_service() as service:
+        if announced:
+            service.announce()
+        variables = surroundings(
+            store, plan, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=service.endpoint
+        )
+        assert work(read_settings(variables), stop, build_toy) == EXIT_RETRY
+    attempt = Attempt.model_validate_json(store.get(RunLayout(plan.request.run_id).attempt(0, 1)))
+    assert attempt.why == why
 
 
 def test_the_environment_s_name_is_used_where_the_instance_does_not_tell(tmp_path: Path) -> None:

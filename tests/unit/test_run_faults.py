@@ -40,7 +40,9 @@ def test_faults_of_the_machine_are_raised_and_blame_no_case(fault: str) -> None:
     guilty = next(entry.shard for entry in bench.plan.cases if entry.case.number == 6)
     assert bench.layout.commit(guilty) not in committed
     (attempt,) = bench.store.list(bench.layout.attempts(0))
-    assert Attempt.model_validate_json(bench.store.get(attempt.key)).why == "transient"
+    told = Attempt.model_validate_json(bench.store.get(attempt.key))
+    assert (told.why, told.exit_code) == ("transient", 75)
+    assert told.cause
 
 
 def test_a_transient_fault_that_passes_leaves_no_trace(tmp_path: Path) -> None:
@@ -59,7 +61,8 @@ def test_columns_that_do_not_fit_the_schema_are_a_bug(monkeypatch: pytest.Monkey
     with pytest.raises(BugError):
         worker.run()
     (attempt,) = bench.store.list(bench.layout.attempts(0))
-    assert Attempt.model_validate_json(bench.store.get(attempt.key)).why == "crashed"
+    told = Attempt.model_validate_json(bench.store.get(attempt.key))
+    assert (told.why, told.cause, told.exit_code) == ("crashed", "schema_mismatch", 70)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.5])

@@ -50,7 +50,7 @@ def test_any_subject_becomes_one_that_sns_takes(text: str) -> None:
     assert Mail(subject=subject, body="").subject == subject
 
 
-def test_no_case_and_no_value_is_in_a_mail() -> None:
+def test_no_value_is_in_a_mail_and_of_cases_the_ids_and_reasons() -> None:
     bench = CloudBench(asked_toy({"fault": "value", "fault_case": 3, "value": 7.5})).finished()
     publication = bench.publish()
     assert any("7.5" in check.detail for check in publication.verification.checks)
@@ -58,7 +58,8 @@ def test_no_case_and_no_value_is_in_a_mail() -> None:
                   quarantined=("0003 internal",), reasons={"internal": 1})  # fmt: skip
     mail = mail_of(made)
     assert "7.5" not in mail.body
-    assert "0003" not in mail.body
+    assert "0007" not in mail.body
+    assert "0003 internal" in mail.body
     assert "values" in mail.body
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batch_image.assignment import read_round
 from core.errors import BadRequestError, TransientError
 from core.run.layout import RunLayout
-from core.run.models import PlannedShard, RoundPlan, ShardPlan
+from core.run.models import Attempt, PlannedShard, RoundPlan, ShardPlan
 from core.run.rounds import MOST_RIVALS, RoundDecision, holes, job_name, next_round
 from core.run.verify_groups import (
     GROUP_BYTES,
@@ -63,6 +63,43 @@ def test_a_finished_run_is_verified_at_once_and_however_often_it_was_tried() -> 
     assert len(bench.store.list(bench.layout.rounds)) == before
 
 
+def broken(bench: CloudBench, partition: int, number: int, exit_code: int, cause: str) -> None:
+    """An attempt that an error ended."""
+    attempt = Attempt(
+        partition=partition, attempt=number, started=0, ended=1, why="crashed", detail="age of 63.5", cases=0, shards=0,
+        cause=cause, exit_code=exit_code,
+    )  # fmt: skip
+    bench.store.put(bench.layout.attempt(partition, number), attempt.to_bytes())
+
+
+def test_what_would_end_the_same_way_is_not_worked_again() -> None:
+    bench = CloudBench(asked_toy())
+    bench.plan()
+    broken(bench, 0, 1, 70, "bug KeyError")
+    broken(bench, 0, 2, 70, "bug KeyError")
+    broken(bench, 1, 1, 70, "bug KeyError")
+    broken(bench, 2, 1, 64, "commit_damaged")
+    second = next_round(bench.store, bench.run_id, 1)
+    assert read_round(bench.store, bench.run_id, second.round, 4) == (1, 3), "a bug has a second try, what has none yet"
+    assert (second.action, second.holes, second.array_size) == ("work_array", 4, 2)
+    assert next_round(bench.store, bench.run_id, 0).array_size == 4, "something may have been mended since"
+    assert next_round(bench.store, bench.run_id, 1, blocked=True).array_size == 4, "nobody worked in that round"
+
+
+def test_nothing_but_such_partitions_ends_the_run_and_says_why_without_quoting() -> None:
+    bench = CloudBench(asked_toy())
+    bench.plan()
+    for partition in (1, 2, 3):
+        bench.child(partition)
+    broken(bench, 0, 1, 70, "bug KeyError")
+    broken(bench, 0, 2, 70, "bug KeyError")
+    assert next_round(bench.store, bench.run_id, 1) == RoundDecision(
+        action="give_up", tries=1, holes=1,
+        why="1 partition is open and another attempt would end the same way; the last attempts ended: "
+        "1 crashed [bug KeyError]",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("tries", "blocked", "capacity"),
     [(0, False, "spot"), (1, False, "spot"), (2, False, "on-demand"), (1, True, "on-demand"), (2, True, "on-demand")],
@@ -82,7 +119,10 @@ def test_three_rounds_and_no_more_but_a_later_execution_goes_on() -> None:
         decision = next_round(bench.store, bench.run_id, tries)
         assert decision.round == number
         tries = decision.tries
-    assert next_round(bench.store, bench.run_id, tries) == RoundDecision(action="give_up", tries=3, holes=4)
+    assert next_round(bench.store, bench.run_id, tries) == RoundDecision(
+        action="give_up", tries=3, holes=4,
+        why="4 partitions are open after 3 rounds; the last attempts ended: 4 without an attempt that is known",
+    )  # fmt: skip
     assert next_round(bench.store, bench.run_id, 0).round == 4
 
 

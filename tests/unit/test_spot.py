@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.run.models import Place
-from core.run.spot import InstanceMetadata, NoMetadataError, read_place, watch_for_notice
+from core.run.spot import InstanceMetadata, NoMetadataError, is_taken_away, read_place, watch_for_notice
 from core.run.stop import StopRequest
 from tests.metadata_service import NOTICE, NOTICE_PATH, MetadataService, metadata_service
 
@@ -108,6 +108,15 @@ def test_the_watch_outlives_errors_and_expired_tokens(service: MetadataService) 
     thread.join(5)
     assert stop.reason == "reclaimed"
     assert 500 in [status for _, status in service.asked]
+
+
+def test_whether_the_machine_is_taken_away(service: MetadataService) -> None:
+    metadata = InstanceMetadata(service.endpoint, answer_seconds=5)
+    assert not is_taken_away(metadata)
+    service.broken_answers = 1
+    assert is_taken_away(metadata), "a machine that goes down may answer no more"
+    service.announce()
+    assert is_taken_away(metadata)
 
 
 def test_the_watch_ends_when_a_signal_was_first(service: MetadataService) -> None:
