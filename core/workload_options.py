@@ -16,8 +16,8 @@ class WorkloadOptions(Protocol):
     so that the configuration's own default holds. The module is imported for every ``--help``: nothing heavy in it.
     """
 
-    takes_source: ClassVar[bool]
-    """Whether there is something to read; ``--source`` is then needed, else refused."""
+    reads: ClassVar[str]
+    """What it reads from the source, in a few words; ``--source`` is then needed. Empty: nothing, and it is refused."""
 
     def settings(self) -> Json:
         """What was given of the configuration, by the configuration's names."""

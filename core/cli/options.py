@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of
+from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of, source_option
 from core.workloads.registry import DEFAULT_WORKLOAD
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ Out = Annotated[str, typer.Option(help="Where to write: OUT/runs/RUN_ID and OUT/
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one per processor if not given.")]
 GridCache = Annotated[
     str | None,
-    typer.Option(help="Folder or s3:// location that keeps the cases' 1 Hz grids for later runs with other windows."),
+    typer.Option(
+        help="Folder or s3:// location that keeps what is taken from the cases for later runs (docs/grid-cache.md)."
+    ),
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -40,9 +42,7 @@ class Asked:
     ``of_workload``: the options of workloads that were given, by name.
     """
 
-    source: Annotated[
-        str | None, typer.Option(help="Folder or s3:// location of the recordings (NNNN.vital, .csv, .parquet).")
-    ] = None
+    source: Annotated[str | None, source_option()] = None
     name: Annotated[str | None, typer.Option(help="Name of the data set; the run's id if not given.")] = None
     workload: Annotated[str, typer.Option(help="What is done to each case.")] = DEFAULT_WORKLOAD
     setting: Annotated[
@@ -62,7 +62,7 @@ class Asked:
     success_threshold: Annotated[float, typer.Option(help="Share of the cases that must be done or empty.")] = 0.95
     checkpoint_seconds: Annotated[float, typer.Option(help="Finished cases are saved this often.")] = 60.0
     largest_case_bytes: Annotated[
-        int, typer.Option(help="A recording above this many bytes fails as too_large, unread.")
+        int, typer.Option(help="A case whose object has more bytes fails as too_large, unread.")
     ] = 4 << 30
     of_workload: Mapping[str, Any] = field(default_factory=dict)
 

@@ -33,6 +33,13 @@ def parameters_of_workloads() -> list[inspect.Parameter]:
     return list(found.values())
 
 
+def source_option() -> Any:
+    """``--source``, whose help says what each workload reads."""
+    declared = [(name, options_of(name)) for name in workload_names()]
+    read = "; ".join(f"{name}: {options.reads}" for name, options in declared if options and options.reads)
+    return typer.Option(help=f"Folder or s3:// location to read the cases from ({read}).")
+
+
 def _shown(workload: str, option: Any, earlier: Sequence[Any]) -> Any:
     """The option in the panel of its workload, or of both."""
     help_text, panel, default = option.help, f"Workload {workload}", option.show_default
@@ -69,10 +76,10 @@ def chosen_options(workload: str, given: Mapping[str, Any], source: str | None) 
             )
     if options is None:
         return None
-    if options.takes_source and source is None:
-        what = f"the workload {workload} reads its cases from a source"
+    if options.reads and source is None:
+        what = f"the workload {workload} reads {options.reads}"
         raise BadRequestError("no_source", what, where="--source", fix="Give --source.")
-    if not options.takes_source and source is not None:
+    if not options.reads and source is not None:
         what = f"the workload {workload} reads nothing"
         raise BadRequestError("bad_option", what, where="--source", fix="Leave it out.")
     return options(**given)

@@ -118,7 +118,7 @@ def test_a_run_is_taken_up_by_its_id(cloud: CloudAccount, command: Command) -> N
         (("--run", "../x"), "bad_submission", "run_id"),
         (("--run", "toy-none", *ASKED), "bad_option", "--source, --run"),
         (("--run", "toy-none", "--array-width", 3), "bad_option", "--array-width"),
-        (("--cases", "1-3"), "no_source", "--source: the workload vitaldb reads its cases from a source"),
+        (("--cases", "1-3"), "no_source", "--source: the workload vitaldb reads recordings"),
         (("--workload", "trajectory", *ASKED[:2]), "bad_option", "--source: the workload trajectory reads nothing"),
         (("--workload", "trajectory", "--cases", "1-3"), "bad_option", "--cases: the workload trajectory knows no"),
         (("--run", "toy-none", "--workload", "trajectory"), "bad_option", "--source, --run"),

@@ -14,7 +14,7 @@ from core.workload_options import Json, given_of
 class Options:
     """Settings of the workload; the defaults are those of its configuration."""
 
-    takes_source: ClassVar[bool] = False
+    reads: ClassVar[str] = ""
 
     samples: Annotated[int | None, typer.Option(help="How many videos.", show_default="30000")] = None
     block_size: Annotated[

@@ -18,7 +18,7 @@ _SELECTION = ("clinical", "cases", "where")
 class Options:
     """Selection and settings of the workload; the defaults are those of its configuration."""
 
-    takes_source: ClassVar[bool] = True
+    reads: ClassVar[str] = "recordings (NNNN.vital, .csv, .parquet)"
 
     clinical: Annotated[str | None, typer.Option(help="Clinical table, CSV or Parquet, one row a case.")] = None
     cases: Annotated[
