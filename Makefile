@@ -44,7 +44,7 @@ $(VENV)/.everything: $(VENV)/.runtime
 demo: setup
 	@test -f $(DEMO)/cohort/ground_truth.json || $(BIN)/casemill demo-data --cases 24 --seed 7 --out $(DEMO)/cohort
 	@$(BIN)/casemill run --source $(DEMO)/cohort/vital_files --clinical $(DEMO)/cohort/clinical_data.csv \
-	  --cases 1-24 --out $(DEMO)/out
+	  --cases 1-24 --out $(DEMO)/out --source-licence "made-up recordings of casemill demo-data"
 
 lint: $(VENV)/.everything
 	@$(BIN)/ruff check .

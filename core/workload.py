@@ -136,12 +136,74 @@ class Workload(Protocol):
     def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
         """The content of ``preprocessing_metadata.json``: what a reader must know to use the numbers.
 
-        ``figures`` are those of every case that was read; ``histograms`` are summed over all cases.
+        ``figures`` are those of every case that was read; ``histograms`` are summed over all cases. Under the key
+        ``quality`` a workload may give what ``casemill compare`` compares: ``histograms``, by feature the counts
+        ``below``, ``bins`` (of equal width from ``minimum`` to ``maximum``) and ``above`` and the ``unit``; and
+        ``features``, by feature any shares and counts, ``cases_with_signal`` among them.
         """
         ...
 
     def card(self) -> str:
-        """The workload's part of ``dataset_card.md``, Markdown."""
+        """The workload's part of ``dataset_card.md``: what one example is, Markdown with headings of level 2."""
+        ...
+
+
+@dataclass(frozen=True)
+class Licence:
+    """The terms of the data that a data set was made from.
+
+    ``name`` is for people; ``url`` is where its text stands, ``spdx`` its SPDX identifier; empty where there is none.
+    """
+
+    name: str
+    url: str = ""
+    spdx: str = ""
+
+
+@dataclass(frozen=True)
+class DataSetFacts:
+    """What a workload may know of a data set that is about to be published.
+
+    ``source`` is the location that the cases' objects were read from, ``selection`` what was asked of it. ``cases`` are
+    those that gave examples, in the order of the plan. ``metadata`` is the content of ``preprocessing_metadata.json``.
+    """
+
+    source: str | None
+    selection: Json
+    cases: Sequence[Case]
+    metadata: Json
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in its workload's words, for ``dataset_card.md`` and ``croissant.json``; texts are Markdown.
+
+    ``summary`` is one sentence. ``licence`` is that of the source, None where the source does not tell it; a user's
+    statement has the right of way. ``limits`` are sentences about what the data cannot serve for, with the figures of
+    this data set; ``quality`` holds tables. ``citations`` are plain text. ``keywords`` and ``task_categories`` are
+    those of the Hugging Face hub. Nothing in here may tell of single persons (:mod:`core.small_cells`).
+    """
+
+    summary: str
+    purpose: str
+    source: str
+    licence: Licence | None = None
+    limits: tuple[str, ...] = ()
+    quality: str = ""
+    citations: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    task_categories: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class DescribedWorkload(Workload, Protocol):
+    """A workload that has more to say of a data set than how one example is built.
+
+    A workload is free to be no more than a :class:`Workload`: the card then says what the platform knows.
+    """
+
+    def describe(self, facts: DataSetFacts) -> Description:
+        """Purpose, source, licence, known limits and biases of this very data set; the same facts give the same."""
         ...
 
 

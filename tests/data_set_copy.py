@@ -11,8 +11,8 @@ from typing import Any
 
 from core.examples.members import decompress_member
 from core.examples.parse import iterate_records
+from core.run.documents import sealed_documents
 from core.run.models import Manifest
-from core.run.publish import SEALED
 from core.run.verify import count_splits, root_hash
 from core.schema import Schema
 from tests.command_line import Answer
@@ -78,7 +78,7 @@ class DataSetCopy:
         success["root_hash"] = self.manifest["root_hash"]
         success["sha256"] = {
             name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
-            for name in SEALED
+            for name in sealed_documents(self.manifest["format"])
             if (self.folder / name).exists()
         }
         (self.folder / "_SUCCESS").write_text(json.dumps(success))

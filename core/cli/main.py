@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from core.cli import (
     commands_cohort,
+    commands_compare,
     commands_data_set,
     commands_estimate,
     commands_fit,
@@ -43,6 +44,7 @@ app.command("estimate")(commands_estimate.estimate)
 app.command("status")(commands_status.status)
 app.command("report")(commands_report.report)
 app.command("verify")(commands_data_set.verify)
+app.command("compare")(commands_compare.compare)
 app.command("export")(commands_data_set.export)
 app.command("inspect")(commands_recording.inspect)
 app.command("demo-data")(commands_recording.demo_data)

@@ -64,6 +64,12 @@ class Asked:
     largest_case_bytes: Annotated[
         int, typer.Option(help="A case whose object has more bytes fails as too_large, unread.")
     ] = 4 << 30
+    source_licence: Annotated[
+        str | None,
+        typer.Option(
+            help="Licence of the source for the data set card, where it is not known: CC-BY-4.0, a URL, words."
+        ),
+    ] = None
     of_workload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -166,6 +172,7 @@ def asked_run(asked: Asked) -> AskedRun:
             success_threshold=asked.success_threshold,
             checkpoint_seconds=asked.checkpoint_seconds,
             largest_case_bytes=asked.largest_case_bytes,
+            source_licence=asked.source_licence,
         )
     except ValidationError as error:
         raise bad_option(error) from error

@@ -93,8 +93,8 @@ class PackedFigures(Sequence[Json]):
         return list(self)[index]
 
 
-def read_commits(store: Store, plan: Plan) -> Commits:
-    """Every shard's commit record, in the order of the plan.
+def read_commits(store: Store, plan: Plan, partly: bool = False) -> Commits:
+    """Every shard's commit record, in the order of the plan; ``partly``: those that are there.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def read_commits(store: Store, plan: Plan) -> Commits:
                 missing.append(shard.shard)
             else:
                 commits.add(*found)
-    if missing:
+    if missing and not partly:
         raise TransientError(
             "shards_missing",
             f"{len(missing)} of {len(plan.shards.shards)} shards are not committed, the first is {missing[0]}",

@@ -161,6 +161,10 @@ class DataSetLayout:
         return self.key("dataset_card.md")
 
     @property
+    def croissant(self) -> str:
+        return self.key("croissant.json")
+
+    @property
     def owner(self) -> str:
         return self.key("run_id")
 

@@ -59,6 +59,7 @@ class RunRequest(Document):
     code_version: str
     plan_sha256: str
     image_digest: str | None = None
+    source_licence: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -180,9 +181,11 @@ class Manifest(Document):
     """``manifest.json``: every shard and every planned case of a data set.
 
     ``needs_workload``: its verification is not whole without the workload, which judges the records or divides them.
+
+    Format 2 came with ``croissant.json``; data sets of format 1 have none.
     """
 
-    format: Literal["casemill-data-set/1"] = "casemill-data-set/1"
+    format: Literal["casemill-data-set/1", "casemill-data-set/2"] = "casemill-data-set/2"
     name: str
     run_id: str
     workload: str

@@ -17,6 +17,7 @@ from core.code_version import code_version
 from core.errors import BadRequestError, BugError
 from core.examples.members import Compression
 from core.run.layout import shard_name
+from core.run.licence import MOST_CHARACTERS, STATED_PATTERN
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, Thresholds
 from core.run.source import StoreSource
@@ -48,6 +49,7 @@ class AskedOptions(BaseModel):
     success_threshold: float = Field(default=0.95, ge=0.0, le=1.0)
     checkpoint_seconds: float = Field(default=60.0, gt=0.0)
     largest_case_bytes: int = Field(default=DEFAULT_LARGEST_CASE_BYTES, ge=1)
+    source_licence: str | None = Field(default=None, pattern=STATED_PATTERN, max_length=MOST_CHARACTERS)
 
 
 class PlanOptions(AskedOptions):
@@ -224,6 +226,7 @@ def _request(
             "data_set": options.data_set or run_id,
             "selection": selection,
             "checkpoint_seconds": options.checkpoint_seconds,
+            "source_licence": options.source_licence,
             "notes": cohort.notes,
         }
     )

@@ -117,11 +117,14 @@ def read_plan(store: Store, run_id: str) -> Plan:
 def read_stored(store: Store, plan: Plan) -> Plan:
     """The plan as it is stored, which decides, whatever was planned now; errors as :func:`read_plan`.
 
-    The partitions and the checkpoints are those of the first start. The same cases are not read a second time.
+    The partitions and the checkpoints are those of the first start. The same cases are not read a second time. A
+    licence that is stated now is heard: it changes no example, and who forgot it must not work all cases again.
     """
     request = read_request(store, plan.request.run_id)
+    stated = plan.request.source_licence or request.source_licence
+    request = request.model_copy(update={"source_licence": stated})
     if request.plan_sha256 != plan.request.plan_sha256:
-        return read_plan(store, request.run_id)
+        return replace(read_plan(store, request.run_id), request=request)
     return Plan(request, plan.cases, read_shard_plan(store, request.run_id))
 
 

@@ -12,15 +12,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core.errors import BadRequestError, IntegrityError
-from core.run.assemble import (
-    build_manifest,
-    build_metadata,
-    build_split_document,
-    quarantine_lines,
-    read_commits,
-)
+from core.run.assemble import build_manifest, build_split_document, quarantine_lines, read_commits
 from core.run.audit import Audit, judge_records, needs_workload
-from core.run.card import data_set_card
+from core.run.documents import data_set_documents, sealed_documents
 from core.run.findings import believable
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Check, Json, Manifest, ShardEntry, SplitDocument, Success, Verification
@@ -29,9 +23,6 @@ from core.run.verify import make_check, verify_data_set
 from core.run.verify_shard import ShardFindings, verify_shard
 from core.store import Store
 from core.workload import Workload
-
-SEALED = ("manifest.json", "split.json", "preprocessing_metadata.json", "dataset_card.md")
-UNLISTED = (*SEALED, "_SUCCESS", "run_id")
 
 
 @dataclass(frozen=True)
@@ -72,13 +63,7 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1, trus
     store.put(run.verification, verification.to_bytes())
     store.put(run.quarantine, quarantine_lines(commits))
     if verification.passed:
-        documents = {
-            "manifest.json": manifest.to_bytes(),
-            "split.json": split.to_bytes(),
-            "preprocessing_metadata.json": _json(build_metadata(plan, workload, commits, audit.figures)),
-            "dataset_card.md": data_set_card(manifest, split, workload.card()).encode(),
-        }
-        _seal(store, data_set, manifest, documents)
+        _seal(store, data_set, manifest, data_set_documents(plan, workload, manifest, split, commits, audit.figures))
     else:
         withdraw(store, data_set)
     return Publication(verification, manifest)
@@ -134,11 +119,11 @@ def verify_published(
         ``no_manifest``: there is no manifest that can be read, so that nothing can be checked.
     """
     data_set = DataSetLayout("")
-    manifest, split = _read_documents(store, data_set)
+    manifest, split = read_documents(store, data_set)
     workload, trouble = _workload_of(store, data_set, manifest, split, build_workload)
     findings = verify_shards(store, data_set, manifest, workers, workload)
     strangers = _strangers(store, data_set, manifest)
-    seal = _seal_check(store, data_set, manifest)
+    seal = check_seal(store, data_set, manifest)
     audit = judge_records(workload, (item.figures for item in findings)) if workload else Audit(tuple(trouble))
     return verify_data_set(manifest, split, findings, split.cases, strangers, [seal], audit), manifest
 
@@ -191,7 +176,8 @@ def read_success(store: Store, data_set: DataSetLayout) -> Success | None:
         return None
 
 
-def _read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
+def read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
+    """The manifest and the split of a data set; ``no_manifest`` where one is missing or cannot be read."""
     try:
         manifest = Manifest.model_validate_json(store.get(data_set.manifest))
         split = SplitDocument.model_validate_json(store.get(data_set.split))
@@ -215,18 +201,21 @@ def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: 
     store.put(data_set.success, success.to_bytes())
 
 
-def _seal_check(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
+def check_seal(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
+    """Whether ``_SUCCESS`` vouches for the documents as they are; no shard is read."""
     success = read_success(store, data_set)
     if success is None:
         return make_check("seal", ["there is no readable _SUCCESS: nobody vouches for this data set"], "")
-    problems = list(_broken_seals(store, data_set, success.sha256))
+    problems = list(_broken_seals(store, data_set, sealed_documents(manifest.format), success.sha256))
     if success.root_hash != manifest.root_hash:
         problems.append("_SUCCESS vouches for another root hash than the manifest's")
     return make_check("seal", problems, f"_SUCCESS vouches for {len(success.sha256)} documents, unchanged since")
 
 
-def _broken_seals(store: Store, data_set: DataSetLayout, digests: Mapping[str, str]) -> Iterator[str]:
-    for name in SEALED:
+def _broken_seals(
+    store: Store, data_set: DataSetLayout, names: Sequence[str], digests: Mapping[str, str]
+) -> Iterator[str]:
+    for name in names:
         if name not in digests:
             yield f"_SUCCESS does not vouch for {name}"
             continue
@@ -240,9 +229,6 @@ def _broken_seals(store: Store, data_set: DataSetLayout, digests: Mapping[str, s
 
 
 def _strangers(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Sequence[str]:
-    known = {data_set.key(shard.path) for shard in manifest.shards} | {data_set.key(name) for name in UNLISTED}
+    names = (*(shard.path for shard in manifest.shards), *sealed_documents(manifest.format), "_SUCCESS", "run_id")
+    known = {data_set.key(name) for name in names}
     return [item.key for item in store.list(data_set.root) if item.key not in known]
-
-
-def _json(content: object) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()

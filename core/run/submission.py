@@ -49,6 +49,9 @@ class AskedRun(AskedOptions):
     def to_bytes(self) -> bytes:
         """``asked.json``: the same request always gives the same bytes."""
         content = self.model_dump(mode="json")
+        if self.source_licence is None:
+            # What was submitted before there was such an option keeps its id.
+            del content["source_licence"]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 

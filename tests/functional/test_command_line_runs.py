@@ -44,7 +44,7 @@ def test_a_run_tells_programs_what_it_did(tiny_run: Answer, tiny_output: Path) -
     assert result["records"] == manifest["records"] == sum(case["records"] for case in cases(manifest).values())
     assert {path.name for path in folder.iterdir()} == {
         "train", "validation", "test", "manifest.json", "split.json", "preprocessing_metadata.json",
-        "dataset_card.md", "_SUCCESS", "run_id",
+        "dataset_card.md", "croissant.json", "_SUCCESS", "run_id",
     }  # fmt: skip
     run = tiny_output / "runs" / result["run_id"]
     assert json.loads((run / "verification.json").read_text())["passed"]

@@ -56,6 +56,9 @@ def test_every_command_takes_a_location_there(finished: Answer, bucket: str, tmp
     status = casemill("status", place["run_location"], "--json")
     assert (status.code, status.json["verified"]) == (0, True)
     assert casemill("inspect", f"s3://{bucket}/recordings/0001.csv", "--json").code == 0
+    compared = casemill("compare", place["location"], place["run_location"], "--exit-code", "--json")
+    assert (compared.code, compared.json["same_data"]) == (0, True), compared.err
+    assert compared.json["second"]["effort"] == compared.json["first"]["effort"] != {}
     exported = casemill("export", place["location"], "--out", tmp_path, "--single-file", "--json")
     assert exported.code == 0
     assert sum(item["records"] for item in exported.json) == place["records"]

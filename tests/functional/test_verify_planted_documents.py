@@ -82,7 +82,7 @@ def test_a_success_of_another_data_set(command: Command, copy: DataSetCopy) -> N
     assert failed_checks(command, copy) == {"seal"}
 
 
-@pytest.mark.parametrize("name", ["preprocessing_metadata.json", "dataset_card.md"])
+@pytest.mark.parametrize("name", ["preprocessing_metadata.json", "dataset_card.md", "croissant.json"])
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_document_changed_or_gone(command: Command, copy: DataSetCopy, name: str, gone: bool) -> None:
     path = copy.folder / name
@@ -92,6 +92,16 @@ def test_a_document_changed_or_gone(command: Command, copy: DataSetCopy, name: s
     else:
         path.write_text(path.read_text().replace("a", "e", 1))
     assert failed_checks(command, copy) == {"seal"}
+
+
+def test_a_data_set_from_before_croissant(command: Command, copy: DataSetCopy) -> None:
+    copy.manifest["format"] = "casemill-data-set/1"
+    (copy.folder / "croissant.json").unlink()
+    copy.seal()
+    assert "croissant.json" not in json.loads((copy.folder / "_SUCCESS").read_text())["sha256"]
+    assert failed_checks(command, copy) == set()
+    (copy.folder / "croissant.json").write_text("{}")
+    assert failed_checks(command, copy) == {"shard objects"}
 
 
 @pytest.mark.parametrize("name", ["train/train-00009.tfrecord.gz", "notes.txt", "train/sub/x"])

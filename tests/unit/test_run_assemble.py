@@ -11,6 +11,7 @@ import numpy as np
 from core.run.assemble import READERS, build_metadata, in_order, read_commits
 from core.run.commit import read_commit
 from core.workloads.vitaldb.features import FEATURE_NAMES
+from core.workloads.vitaldb.patient import STATIC_NAMES
 from core.workloads.vitaldb.quality import run_figures
 from tests.toy_bench import Bench
 
@@ -25,6 +26,7 @@ def figures(case: int) -> dict[str, Any]:
         "below_range_seconds": {**NAMES, "HR": case},
         "above_range_seconds": NAMES,
         "cleaned": {"rule": case},
+        "static_imputed": ["age"] if case % 2 else [],
         "units": {"track": [f"unit {case % 2}"]},
     }
 
@@ -91,6 +93,8 @@ def test_the_metadata_are_those_of_a_list() -> None:
         "observed_share": 28 / 70, "clipped_below_share": 7 / 28, "clipped_above_share": 0.0, "cases_with_signal": 3,
     }  # fmt: skip
     assert found["features"]["BIS"]["cases_with_signal"] == 0
+    assert found["cases_without_ventilator"] == 3
+    assert found["static_imputed_cases"] == {**dict.fromkeys(STATIC_NAMES, 0), "age": 1}
     assert found["cleaned_samples"] == {"rule": 7}
     assert found["units_seen"] == {"track": ["unit 0", "unit 1"]}
     assert run_figures([], {})["features"]["HR"]["observed_share"] == 0.0

@@ -1,40 +1,59 @@
-"""The workload's part of the data set card."""
+"""What one example is: the workload's part of the data set card, the same for every data set of a configuration."""
 
 from __future__ import annotations
 
 from core.workloads.vitaldb.configuration import Configuration
-from core.workloads.vitaldb.features import FEATURES, TARGET_NAMES
+from core.workloads.vitaldb.features import FEATURES, TARGET_NAMES, Feature
+from core.workloads.vitaldb.metadata import STATIC_DEFAULTS, STATIC_NORMALISED, STATIC_UNITS
+from core.workloads.vitaldb.patient import STATIC_NAMES
 
 
 def card_section(configuration: Configuration) -> str:
-    """Features, windows, imputation and known limits, as Markdown."""
-    rows = "\n".join(
-        f"| {feature.name} | {feature.unit} | {feature.minimum:g} to {feature.maximum:g} | {feature.before:g} |"
-        for feature in FEATURES
+    """Windows, features with units and ranges, imputation and normalisation, as Markdown."""
+    features = "\n".join(_feature_row(feature) for feature in FEATURES)
+    static = "\n".join(
+        f"| {name} | {unit} | {rule} | {default:g} |"
+        for name, unit, rule, default in zip(
+            STATIC_NAMES, STATIC_UNITS, STATIC_NORMALISED, STATIC_DEFAULTS, strict=True
+        )
     )
     return f"""\
 ## What one example is
 
-{configuration.window_s} s of 16 signals at 1 Hz (`timeseries`, time-major), a window every {configuration.step_s} s;
-six static values (`static`); eight `targets` ({", ".join(TARGET_NAMES)}) {configuration.horizon_s} s after the
-window's last second; `observed`, the share of the window that was measured and not imputed.
+| key | shape | meaning |
+|---|---|---|
+| `timeseries` | {configuration.window_s} × {len(FEATURES)} | {configuration.window_s} s at 1 Hz, time first; a new \
+window starts every {configuration.step_s} s |
+| `static` | {len(STATIC_NAMES)} | the patient: {", ".join(STATIC_NAMES)} |
+| `targets` | {len(TARGET_NAMES)} | {", ".join(TARGET_NAMES)}, {configuration.horizon_s} s after the window's last \
+second |
+| `observed` | {len(FEATURES)} | share of the window's seconds that were measured and not imputed, by feature |
+| `case_id`, `subject_id`, `start_s` | 1 | where the window comes from; not to be learned from |
 
-| feature | unit | range mapped to -1 to 1 | before the first value |
+All values but the last three rows' are normalised: `n = 2*(x - minimum)/(maximum - minimum) - 1`, clipped to -1 to 1.
+Back to clinical units: `x = minimum + (n + 1)*(maximum - minimum)/2`.
+
+### The signals
+
+| feature | unit | minimum to maximum | before the first value | in a gap | after the last value |
+|---|---|---|---|---|---|
+{features}
+
+Where nothing was measured, the value of the table stands: the columns are the imputation. A *gap* lies between two
+values. A 0 is a clinical zero: not given, or not connected. Use `observed` to tell it from a measured one.
+
+### The patient
+
+| value | unit | normalised | where it is missing |
 |---|---|---|---|
-{rows}
-
-Gaps hold the last value (noradrenaline: 0). After the last value, heart rate and pressures are held for 10 min and
-saturation for 5 min before they return to the value in the table; the rest is 0, a clinical zero: not given, or not
-connected.
-
-## Known limits
-
-- A zero of the ventilator features in a spinal or sedation case means that nothing was connected. Use `observed`.
-- Noradrenaline is rare (1.4 % of the open data set's cases).
-- Missing static values carry defaults; cases without a clinical row are flagged `static_imputed` in the manifest.
-
-## Source and licence
-
-The licence is the source's. For the open VitalDB data set it differs by door: PhysioNet (doi:10.13026/czw8-9p62) is
-CC BY 4.0; the site's own interface is CC BY-NC-SA 4.0 with a data use agreement. Cite doi:10.1038/s41597-022-01411-5.
+{static}
 """
+
+
+def _feature_row(feature: Feature) -> str:
+    gap = "the last value" if feature.gap_holds else "0"
+    after = f"{feature.after:g}"
+    if feature.after_hold_s:
+        after = f"the last value for {feature.after_hold_s // 60} min, then {after}"
+    span = f"{feature.minimum:g} to {feature.maximum:g}"
+    return f"| {feature.name} | {feature.unit} | {span} | {feature.before:g} | {gap} | {after} |"

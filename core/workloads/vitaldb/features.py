@@ -66,3 +66,6 @@ BLOOD_PRESSURE_NAMES: tuple[str, str, str] = ("BP_SYS", "BP_DIA", "BP_MAP")
 
 SIGNAL_GROUPS: tuple[tuple[str, ...], ...] = (("HR",), ("SPO2",), BLOOD_PRESSURE_NAMES)
 """A case needs a valid sample in two of these (spec, "Case outcome": ``no_signal``)."""
+
+VENTILATOR_NAMES: tuple[str, ...] = ("TV", "PEEP")
+"""What only a ventilator measures: a case with neither breathed by itself, or its ventilator was not recorded."""

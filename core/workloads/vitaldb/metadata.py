@@ -22,7 +22,8 @@ from core.workloads.vitaldb.quality import run_figures
 
 Json = dict[str, Any]
 
-_STATIC_NORMALISED = (
+STATIC_UNITS = ("years", "–", "cm", "kg", "kg/m²", "class")
+STATIC_NORMALISED = (
     "age/120*2 - 1",
     "-1 female, +1 male",
     "(height - 100)/130*2 - 1",
@@ -30,7 +31,7 @@ _STATIC_NORMALISED = (
     "(bmi - 10)/40*2 - 1",
     "(asa - 1)/5*2 - 1",
 )
-_STATIC_DEFAULTS = (DEFAULT_AGE_Y, -1.0, DEFAULT_HEIGHT_CM, DEFAULT_WEIGHT_KG, DEFAULT_BMI, DEFAULT_ASA)
+STATIC_DEFAULTS = (DEFAULT_AGE_Y, -1.0, DEFAULT_HEIGHT_CM, DEFAULT_WEIGHT_KG, DEFAULT_BMI, DEFAULT_ASA)
 
 
 def describe(
@@ -49,7 +50,7 @@ def describe(
         "static": [
             {"index": position, "name": name, "default": default, "normalised": rule}
             for position, (name, default, rule) in enumerate(
-                zip(STATIC_NAMES, _STATIC_DEFAULTS, _STATIC_NORMALISED, strict=True)
+                zip(STATIC_NAMES, STATIC_DEFAULTS, STATIC_NORMALISED, strict=True)
             )
         ],
         "concentrations": dict(sorted(configuration.concentrations.items())),

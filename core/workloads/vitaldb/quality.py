@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import LossReport
-from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, Feature
-from core.workloads.vitaldb.patient import Patient
+from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, VENTILATOR_NAMES, Feature
+from core.workloads.vitaldb.patient import STATIC_NAMES, Patient
 from core.workloads.vitaldb.signals import Signals
 
 Json = dict[str, Any]
@@ -78,6 +78,8 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
     units: dict[str, set[str]] = {}
     sums: dict[str, Counter[str]] = {name: Counter() for name in _SECONDS}
     with_signal: Counter[str] = Counter()
+    static_imputed: Counter[str] = Counter()
+    without_ventilator = 0
     for case in figures:
         if "seconds" not in case:
             continue  # it failed before its signals were read: there is nothing to add up
@@ -89,7 +91,10 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
             units.setdefault(track, set()).update(seen)
         for name, total in sums.items():
             total.update(case[name])
-        with_signal.update(name for name, observed in case["observed_seconds"].items() if observed)
+        static_imputed.update(case["static_imputed"])
+        observed_names = {name for name, observed in case["observed_seconds"].items() if observed}
+        with_signal.update(observed_names)
+        without_ventilator += observed_names.isdisjoint(VENTILATOR_NAMES)
     return {
         "cases_read": cases,
         "seconds": seconds,
@@ -104,6 +109,8 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
             for name in FEATURE_NAMES
             for observed, below, above in [[sums[kind][name] for kind in _SECONDS]]
         },
+        "cases_without_ventilator": without_ventilator,
+        "static_imputed_cases": {name: static_imputed[name] for name in STATIC_NAMES},
         "cleaned_samples": dict(sorted(cleaned.items())),
         "units_seen": {track: sorted(seen) for track, seen in sorted(units.items())},
         "histograms": {

@@ -19,6 +19,8 @@ from core.workload import (
     CaseTraces,
     Cohort,
     Columns,
+    DataSetFacts,
+    Description,
     Distribution,
     Oddity,
     Outcome,
@@ -28,6 +30,7 @@ from core.workload import (
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
+from core.workloads.vitaldb.description import describe_data_set
 from core.workloads.vitaldb.features import FEATURE_NAMES, TARGET_NAMES
 from core.workloads.vitaldb.grid import Floats, normalised_grid
 from core.workloads.vitaldb.grid_cache import GridExtract, extract_depends_on, read_extract
@@ -144,6 +147,9 @@ class VitaldbWorkload:
 
     def card(self) -> str:
         return card_section(self._configuration)
+
+    def describe(self, facts: DataSetFacts) -> Description:
+        return describe_data_set(facts)
 
     def distributions(
         self, figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]
