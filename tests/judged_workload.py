@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.workload import SPLITS, Case, Cohort, Columns, Gate, Judgement, Source, Split
+from core.judging import Gate, Judgement
+from core.workload import SPLITS, Case, Cohort, Columns, Source, Split
 from tests.toy_workload import Json, ToyWorkload
 
 SIDES = np.array([0, 0, 0, 0, 1] * 3 + [0, 0, 2, 2, 2])

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.judging import AuditingWorkload, SplittingWorkload
 from core.run.models import Check
-from core.workload import AuditingWorkload, Columns, Json, Split, SplittingWorkload, Workload
+from core.workload import Columns, Json, Split, Workload
 
 NOTHING_READ = "not one record could be read back and judged"
 

@@ -92,7 +92,7 @@ on two sides of the split. Made by Casemill {manifest.code_version}, workload `{
 |---|---|---|---|---|---|---|
 {rows}
 
-A group is what must not stand on two sides: a subject with all of its cases.
+A group is what must not stand on two sides, such as a subject with all of its cases.
 """
 
 

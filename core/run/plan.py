@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.code_version import code_version
 from core.errors import BadRequestError, BugError
 from core.examples.members import Compression
+from core.judging import SplittingWorkload
 from core.run.layout import shard_name
 from core.run.licence import MOST_CHARACTERS, STATED_PATTERN
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, Thresholds
 from core.run.source import StoreSource
 from core.run.split import choose_thresholds, split_of
-from core.workload import Case, Cohort, SplittingWorkload, Workload
+from core.workload import Case, Cohort, Workload
 
 Json = dict[str, Any]
 DEFAULT_SALT = "casemill"

@@ -11,8 +11,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from core.judging import SplittingWorkload
 from core.schema import Schema
-from core.workload import Case, CaseResult, Cohort, Columns, Json, Source, SplittingWorkload, Workload
+from core.workload import Case, CaseResult, Cohort, Columns, Json, Source, Workload
 
 FEWEST_CASES = 20
 MOST_STRATA = 10

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.judging import SplittingWorkload
 from core.run.models import CaseEntry
 from core.schema import Kind, Schema
-from core.workload import SPLITS, Columns, Split, SplittingWorkload, Workload
+from core.workload import SPLITS, Columns, Split, Workload
 
 _FEW_VALUES = 4096
 _MOST_WAITING = 16

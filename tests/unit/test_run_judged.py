@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadRequestError, BugError
+from core.judging import AuditingWorkload, SplittingWorkload
 from core.run.audit import ShardAudit, judge_records, needs_workload
 from core.run.findings import GroupFindings, verify_group
 from core.run.layout import DataSetLayout, RunLayout
@@ -19,7 +20,6 @@ from core.run.publish import Publication, publish, read_success, verify_publishe
 from core.run.sample import sampled
 from core.run.worker import PartitionWorker
 from core.store import Store, open_store
-from core.workload import AuditingWorkload, SplittingWorkload
 from tests.judged_workload import JudgedToy, build_judged
 from tests.toy_workload import ToyWorkload, build_toy
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadRequestError
-from core.workload import SPLITS, AuditingWorkload, ReportingWorkload, SelectingWorkload, SplittingWorkload
+from core.judging import AuditingWorkload, SplittingWorkload
+from core.workload import SPLITS, ReportingWorkload, SelectingWorkload
 from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
 from core.workloads.trajectory.workload import TrajectoryWorkload

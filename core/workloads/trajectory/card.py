@@ -70,9 +70,4 @@ pinhole `camera` (focal length in px, x, y, z) and the `sample` number.
 
 The samples are made, not measured. Sample i is of class i mod 4, and is made from the seed
 ({configuration.seed}) and i alone.
-
-## Known limits
-
-- The samples are independent of each other and alike in distribution; the splits differ by chance only.
-- The background is plain white, the disc is always of the same size.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.workload import Gate
+from core.judging import Gate
 from core.workloads.trajectory.audit import NUMBER_BITS, AuditFigures, hash_numbers
 from core.workloads.trajectory.classes import CLASS_NAMES
 from core.workloads.trajectory.configuration import Configuration, OutOfFrame

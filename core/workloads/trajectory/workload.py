@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadRequestError, ContentError
+from core.judging import Judgement
 from core.workload import (
     Case,
     CaseResult,
     CaseTraces,
     Cohort,
     Columns,
+    DataSetFacts,
+    Description,
     Distribution,
-    Judgement,
     Oddity,
     Outcome,
     Picture,
@@ -30,6 +32,7 @@ from core.workloads.trajectory.classes import CLASS_NAMES, PathClass
 from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
 from core.workloads.trajectory.contact_sheet import ROWS, class_sheet, sheet_text
+from core.workloads.trajectory.description import describe_data_set
 from core.workloads.trajectory.examples import example_schema, make_examples
 from core.workloads.trajectory.gates import judge
 
@@ -117,6 +120,9 @@ class TrajectoryWorkload:
 
     def card(self) -> str:
         return card_section(self._configuration)
+
+    def describe(self, facts: DataSetFacts) -> Description:
+        return describe_data_set(self._configuration, facts)
 
 
 build = TrajectoryWorkload
