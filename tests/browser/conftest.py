@@ -81,6 +81,7 @@ class Opener:
     def __call__(self, file: Path, size: ViewportSize = DESKTOP, scheme: Any = "light") -> Opened:
         context = self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
         page = context.new_page()
+        page.set_default_timeout(20_000)
         opened = Opened(page)
 
         def heard(message: ConsoleMessage) -> None:
