@@ -61,7 +61,8 @@ def figures(**changes: object) -> dict[str, object]:
     nothing = dict.fromkeys(FEATURE_NAMES, 0)
     return {
         "windows": 100, "seconds": 3600, "observed_seconds": same, "below_range_seconds": nothing,
-        "above_range_seconds": nothing, "cleaned": {}, "samples": {"A": 1000}, "loss": {"largest_gap_s": 1.0}, **changes,
+        "above_range_seconds": nothing, "cleaned": {}, "samples": {"A": 1000}, "loss": {"largest_gap_s": 1.0},
+        **changes,
     }  # fmt: skip
 
 
