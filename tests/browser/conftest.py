@@ -64,7 +64,7 @@ class Reported:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium: apt install chromium")
+        pytest.fail("no Chromium: apt install chromium")
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
