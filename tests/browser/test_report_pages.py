@@ -59,9 +59,12 @@ def check_figures(opened: Opened, manifest: dict[str, Any]) -> None:
     assert manifest["root_hash"] in opened.text("#exactly")
 
 
-def take_pictures(opening: Opener, reported: Reported) -> None:
+LOOKS = (("desktop", DESKTOP, "light"), ("phone", PHONE, "light"), ("dark", DESKTOP, "dark"))
+
+
+def take_pictures(opening: Opener, reported: Reported, looks: int = len(LOOKS)) -> None:
     """At desktop and phone width, light and dark, and on paper; nothing may be wider than the screen."""
-    for label, size, scheme in (("desktop", DESKTOP, "light"), ("dark", DESKTOP, "dark"), ("phone", PHONE, "light")):
+    for label, size, scheme in LOOKS[:looks]:
         opened = opening(reported.file, size, scheme)
         opened.scroll_through()
         opened.page.evaluate("scrollTo(0, 0)")
@@ -181,7 +184,7 @@ def test_pictures_of_the_reports(opening: Opener, which: str, request: pytest.Fi
 
 
 def test_pictures_of_the_large_report(opening: Opener, synthetic: tuple[Reported, SyntheticRun]) -> None:
-    take_pictures(opening, synthetic[0])
+    take_pictures(opening, synthetic[0], looks=2)
 
 
 def test_the_page_of_a_single_case(opening: Opener, demo: Reported, tmp_path: Path) -> None:
