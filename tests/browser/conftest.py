@@ -106,13 +106,13 @@ def opening(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     """The report that ``casemill run`` leaves."""
-    return _run(tmp_path_factory.mktemp("demo"), "demo", ["--cases", 12, "--seed", 7], code=0)
+    return _run(tmp_path_factory.mktemp("demo"), "demo", ["--cases", 8, "--seed", 7], code=0)
 
 
 @pytest.fixture(scope="session")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     """That of a run with too many bad recordings."""
-    return _run(tmp_path_factory.mktemp("failed"), "failed", ["--cases", 3, "--seed", 7, "--faults"], code=1)
+    return _run(tmp_path_factory.mktemp("failed"), "failed", ["--cases", 1, "--seed", 7, "--faults"], code=1)
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,11 @@ def exists(cloud: LocalCloud, key: str) -> bool:
     return True
 
 
+def page(cloud: LocalCloud, run_id: str) -> str:
+    """The run's page, written under the function's own role."""
+    return stored(cloud, f"runs/{run_id}/report.html").decode()
+
+
 def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
     cloud: LocalCloud, mailbox: Mailbox, whole: Execution, tiny_cohort: TinyCohort, tmp_path: Path
 ) -> None:
@@ -139,6 +144,9 @@ def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
     [mail] = mailbox.read()
     assert mail.subject.endswith("is verified")
     assert manifest.root_hash in mail.text
+    assert f"runs/{manifest.run_id}/report.html" in mail.text
+    assert "<title>Verified" in page(cloud, manifest.run_id)
+    assert f"casemill report {cloud.outputs['Output']}/runs/{manifest.run_id}" in page(cloud, manifest.run_id)
     jobs = [job for job in cloud.machines.jobs if job.index is not None]
     assert len(jobs) == 3, "an array of three children"
 
@@ -173,6 +181,7 @@ def test_a_run_over_its_budget_is_stopped_and_goes_on_with_a_higher_one(cloud: L
     assert found.status == "FAILED"
     [mail] = mailbox.read()
     assert "was stopped by its budget: $" in mail.text
+    assert "<title>Over budget" in page(cloud, submission_id(request))
     assert not exists(cloud, "datasets/dear/_SUCCESS")
     found = cloud.run(submission(request, 20.0), "paid", 120)
     assert found.status == "SUCCEEDED", (found.error, found.cause)
@@ -181,7 +190,8 @@ def test_a_run_over_its_budget_is_stopped_and_goes_on_with_a_higher_one(cloud: L
 
 def test_a_run_that_is_stopped_has_a_mail(cloud: LocalCloud, mailbox: Mailbox) -> None:
     cloud.faults.reset(SLOW)
-    arn = cloud.start(submission(asked("7-12", data_set="stopped")), "stopped")
+    request = asked("7-12", data_set="stopped")
+    arn = cloud.start(submission(request), "stopped")
     while not cloud.machines.running():
         time.sleep(0.05)
     cloud.stop(arn)
@@ -189,6 +199,10 @@ def test_a_run_that_is_stopped_has_a_mail(cloud: LocalCloud, mailbox: Mailbox) -
     cloud.faults.reset()
     [mail] = mailbox.read()
     assert mail.subject.endswith("was stopped")
+    deadline = time.monotonic() + 60  # the mail comes first
+    while not exists(cloud, f"runs/{submission_id(request)}/report.html") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "<title>Stopped" in page(cloud, submission_id(request))
 
 
 def test_a_submission_that_cannot_be_done_has_a_mail(cloud: LocalCloud, mailbox: Mailbox) -> None:
