@@ -91,7 +91,9 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
                 path.unlink(missing_ok=True)
     left_out = shutil.ignore_patterns("__pycache__", "*.so", "requirements*", "command_line")
     if not LIBRARY.exists():
-        raise SystemExit(f"{LIBRARY} is missing, without which no function can write a run's report: run make setup")
+        subprocess.run([sys.executable, str(LIBRARY.parents[1] / "library.py")], check=False)
+    if not LIBRARY.exists():
+        raise SystemExit("the plotting library of the runs' pages could not be made (vl-convert-python; see above)")
     for name in SOURCES:
         shutil.copytree(ROOT / name, out / name, ignore=left_out)
     size = sum(path.stat().st_size for path in _files(out))

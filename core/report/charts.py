@@ -125,7 +125,7 @@ def timeline_spec(work: Work) -> Spec:
         "description": timeline_words(work),
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "height": {"step": 18 if count <= 30 else 10},
+        "height": (18 if count <= 30 else 10) * count,
         "data": {"values": rows},
         "mark": {"type": "bar", "cornerRadius": 2, "stroke": "var(--paper)", "strokeWidth": 0.5},
         "encoding": {

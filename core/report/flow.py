@@ -53,7 +53,7 @@ def flow_steps(documents: RunDocuments) -> tuple[FlowStep, ...]:
 
 
 def _loss(reason: str, ids: list[str]) -> Loss:
-    return Loss(reason, len(ids), tuple(ids[:MOST_EXAMPLES]))
+    return Loss(reason, len(ids), tuple(sorted(ids)[:MOST_EXAMPLES]))
 
 
 def _groups(entries: Iterable[CaseEntry]) -> int:

@@ -6,6 +6,7 @@ Run when Casemill is installed (``setup.py``) and when the functions' package is
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def make_library(target: Path = BUNDLE) -> int:
     # Its stub has it that a snippet is required.
     content = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.tmp")
+    # Under a name of its own: two tests may find the bundle missing at the same time.
+    unfinished = target.with_name(f"{target.name}.tmp{os.getpid()}")
     unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(target)
     return target.stat().st_size

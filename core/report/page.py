@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.code_version import code_version
 from core.errors import FatalError
 from core.report import charts, words
-from core.report.library import BUNDLE
+from core.report.library import BUNDLE, make_library
 from core.report.model import RunPage, ViewedCase
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def _policy(scripts: list[str]) -> str:
 
 def _library() -> str:
     if not BUNDLE.exists():
-        raise _missing("the plotting library was not there when Casemill was installed")
+        try:
+            make_library()
+        except (ImportError, OSError):
+            raise _missing("the plotting library was not there when Casemill was installed") from None
     text = _asset(BUNDLE.name)
     assert "</script" not in text.lower(), "the bundle cannot stand in a page"
     return text

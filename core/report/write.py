@@ -66,12 +66,10 @@ def make_page(store: Store, run_id: str, build_workload: BuildWorkload, viewing:
     look = _look(documents, workload, viewing)
     page = gather(documents, workload, look, viewing.sample)
     made = render_run(page)
-    if len(made) > MOST_BYTES and page.viewer.cases:
-        # Rather half the cases than a page that no mail takes.
-        return make_page(
-            store, run_id, build_workload, replace(viewing, sample=viewing.sample // 2, why_not=_TOO_LARGE)
-        )
-    return made
+    if len(made) <= MOST_BYTES or not page.viewer.cases:
+        return made
+    fewer = replace(viewing, sample=viewing.sample // 2, why_not="" if viewing.sample else _TOO_LARGE)
+    return make_page(store, run_id, build_workload, fewer)
 
 
 _TOO_LARGE = "The page with a case viewer would be too large. casemill inspect CASE --html FILE shows a single case."

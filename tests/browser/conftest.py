@@ -64,7 +64,7 @@ class Reported:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium: apt install chromium")
+        pytest.fail("no Chromium: apt install chromium")
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
@@ -81,6 +81,7 @@ class Opener:
     def __call__(self, file: Path, size: ViewportSize = DESKTOP, scheme: Any = "light") -> Opened:
         context = self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
         page = context.new_page()
+        page.set_default_timeout(20_000)
         opened = Opened(page)
 
         def heard(message: ConsoleMessage) -> None:
@@ -105,13 +106,13 @@ def opening(browser: Browser) -> Iterator[Opener]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     """The report that ``casemill run`` leaves."""
-    return _run(tmp_path_factory.mktemp("demo"), "demo", ["--cases", 12, "--seed", 7], code=0)
+    return _run(tmp_path_factory.mktemp("demo"), "demo", ["--cases", 8, "--seed", 7], code=0)
 
 
 @pytest.fixture(scope="session")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     """That of a run with too many bad recordings."""
-    return _run(tmp_path_factory.mktemp("failed"), "failed", ["--cases", 3, "--seed", 7, "--faults"], code=1)
+    return _run(tmp_path_factory.mktemp("failed"), "failed", ["--cases", 1, "--seed", 7, "--faults"], code=1)
 
 
 @pytest.fixture(scope="session")

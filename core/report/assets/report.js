@@ -60,10 +60,15 @@
     legend: { labelColor: "var(--ink)", titleColor: "var(--soft)", labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400 },
     title: { color: "var(--ink)", subtitleColor: "var(--soft)", fontSize: 12 },
   };
+  const ERRORS_ONLY = 1; // vega.Error
   const draw = (place, spec) => window.vegaEmbed(place, spec, {
-    actions: false, renderer: "svg", config, defaultStyle: false, tooltip: { disableDefaultStyle: true }, logLevel: window.vega.Error })
+    actions: false, renderer: "svg", config, defaultStyle: false, tooltip: { disableDefaultStyle: true }, logLevel: ERRORS_ONLY })
     .then((result) => {
       place.dataset.drawn = "yes";
+      // To who cannot see it the chart is one sentence; the tables beside it have the figures.
+      place.setAttribute("role", "img");
+      place.setAttribute("aria-label", place.dataset.words ?? spec.description);
+      place.querySelector("svg").setAttribute("aria-hidden", "true");
       return result;
     })
     .catch((error) => {
