@@ -11,11 +11,12 @@ BIN := $(VENV)/bin
 DEMO := demo
 CASES ?= 24
 
-.PHONY: help setup demo test chaos cloud cloud-cli bench lint lock build picture reference docs documents clean
+.PHONY: help setup demo test browser chaos cloud cloud-cli bench lint lock build picture reference docs documents clean
 
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
+	@echo "make browser  open run reports in a real Chromium and look at them (apt install chromium npm)"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make cloud  bring the app up in an emulator on this machine, do a demo run in it and stay open (docs/local-cloud.md)"
 	@echo "make cloud-cli  the real cdk and aws commands against that emulator, which installs both (about a minute)"
@@ -32,11 +33,12 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/examples/deflate.c
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/examples/deflate.c \
+    core/report/library.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
 	@echo "Installing casemill into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[report]'
 	@touch $@
 
 # Everything of the lock: test tools, TensorFlow as the tests' oracle, CDK.
@@ -58,7 +60,11 @@ lint: $(VENV)/.everything
 	@$(BIN)/hadolint batch_image/Dockerfile
 
 test: lint
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/browser
+
+# The run report in a real Chromium (Debian's); pictures of it go to browser/.
+browser: $(VENV)/.everything
+	@$(BIN)/pytest tests/browser
 
 # Hundreds of kills, and faults of the storage; the short form is part of make test.
 chaos: $(VENV)/.everything
@@ -123,4 +129,4 @@ build/mermaid.min.js: $(VENV)/.everything
 	@mv build/mermaid/package/dist/mermaid.min.js $@ && rm -rf build/mermaid
 
 clean:
-	@rm -rf $(VENV) $(DEMO) bench build *.egg-info core/recording/libwalk.so
+	@rm -rf $(VENV) $(DEMO) bench build *.egg-info browser core/recording/libwalk.so core/report/assets/vega.min.js

@@ -1,4 +1,5 @@
-"""The part of the build that pyproject.toml cannot say: the C sources are compiled, where that is possible.
+"""The part of the build that pyproject.toml cannot say: the C sources are compiled, where that is possible, and the
+plotting library of the run report is taken out of its package.
 
 Without a compiler of its own a machine gets one from PyPI for the time of the build (``ziglang``). Where it fails,
 or ``CASEMILL_PLAIN`` is set, the package is installed all the same: it then reads recordings in plain Python,
@@ -15,8 +16,11 @@ from typing import Any
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
-_COMPILE: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "core" / "compile.py"))
+_CORE = Path(__file__).parent / "core"
+_COMPILE: dict[str, Any] = runpy.run_path(str(_CORE / "compile.py"))
+_LIBRARY: dict[str, Any] = runpy.run_path(str(_CORE / "report" / "library.py"))
 _IS_PLAIN = os.environ.get("CASEMILL_PLAIN", "0") not in ("", "0")
 
 
@@ -45,6 +49,17 @@ class _BuildLibrary(build_ext):
         return [path for path in super().get_outputs() if Path(path).exists()]
 
 
+class _BuildWithCharts(build_py):
+    """Package data are looked for afterwards, so that the library is among them."""
+
+    def run(self) -> None:
+        try:
+            _LIBRARY["make_library"]()
+        except ImportError as error:
+            self.warn(f"the run report's plotting library cannot be had; reports cannot be written: {error}")
+        super().run()
+
+
 class _WheelForAnyPython(bdist_wheel):
     """The library does not care which Python loads it, only the platform counts."""
 
@@ -59,6 +74,6 @@ def _extension(source: Path) -> Extension:
 
 setup(
     ext_modules=[] if _IS_PLAIN else [_extension(source) for source in _COMPILE["SOURCES"]],
-    cmdclass={"build_ext": _BuildLibrary, "bdist_wheel": _WheelForAnyPython},
+    cmdclass={"build_ext": _BuildLibrary, "build_py": _BuildWithCharts, "bdist_wheel": _WheelForAnyPython},
     setup_requires=[] if _IS_PLAIN or _COMPILE["system_compiler"]() else ["ziglang==0.15.2"],
 )

@@ -25,6 +25,9 @@ PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28
 
 SOURCES = ("core", "handlers")
 
+LIBRARY = ROOT / "core" / "report" / "assets" / "vega.min.js"
+"""Made when Casemill is installed (setup.py), and no part of the repository."""
+
 UNUSED = (
     "**/__pycache__",
     "**/*.pyi",
@@ -87,6 +90,10 @@ def assemble(out: Path, architecture: str = "x86_64", python: str = PYTHON) -> i
             else:
                 path.unlink(missing_ok=True)
     left_out = shutil.ignore_patterns("__pycache__", "*.so", "requirements*", "command_line")
+    if not LIBRARY.exists():
+        subprocess.run([sys.executable, str(LIBRARY.parents[1] / "library.py")], check=False)
+    if not LIBRARY.exists():
+        raise SystemExit("the plotting library of the runs' pages could not be made (vl-convert-python; see above)")
     for name in SOURCES:
         shutil.copytree(ROOT / name, out / name, ignore=left_out)
     size = sum(path.stat().st_size for path in _files(out))

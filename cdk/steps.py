@@ -48,11 +48,19 @@ WRITES: dict[str, tuple[str, ...]] = {
         "runs/*/quarantine.jsonl",
         "runs/*/quarantine_sent",
         "runs/*/cost.json",
+        "runs/*/report.html",
+        "runs/*/report.json",
         "runs/*/report.txt",
         "runs/*/executions/*.txt",
         "datasets/*",
     ),
-    "notify": ("runs/*/executions/*", "runs/*/report.txt", "runs/*/quarantine.jsonl"),
+    "notify": (
+        "runs/*/executions/*",
+        "runs/*/report.html",
+        "runs/*/report.json",
+        "runs/*/report.txt",
+        "runs/*/quarantine.jsonl",
+    ),
 }
 """Objects that each function writes, below the prefix."""
 

@@ -13,6 +13,7 @@ from handlers.aws.messages import send_mail
 from handlers.environment import environment
 from handlers.events import EndDetail, EndEvent, Json, NotifyAnswer, NotifyEvent
 from handlers.observability import Unit, function, logger, put_metrics
+from handlers.page import leave_page
 
 
 def handler(event: Json, context: Any) -> Json:
@@ -30,7 +31,7 @@ def _notify(event: NotifyEvent) -> NotifyAnswer:
         return _send(store, event.published.report, "execution")
     told = event.failure
     failure = failure_of(told.error, told.cause) if told else failure_of("unknown")
-    return _send(store, _report_alone(store, run_id, event.execution, failure), "execution")
+    return _send_alone(store, _report_alone(store, run_id, event.execution, failure), "execution")
 
 
 @function(EndEvent)
@@ -42,7 +43,7 @@ def _notify_of_end(event: EndEvent) -> NotifyAnswer:
     if told is not None:
         # What the execution claimed to send, and may not have sent.
         return _send_end(store, told.model_copy(update={"told_by": "event"}))
-    return _send(store, _report_alone(store, run_id, detail.name, _failure(detail)), "event")
+    return _send_alone(store, _report_alone(store, run_id, detail.name, _failure(detail)), "event")
 
 
 def _report_alone(store: Store, run_id: str, execution: str, failure: Failure) -> RunReport:
@@ -50,6 +51,13 @@ def _report_alone(store: Store, run_id: str, execution: str, failure: Failure) -
     report = report_failure(store, run_id, execution, failure)
     put_metrics(report.workload or "unknown", {"RunsFailed": (1, Unit.Count)})
     return report
+
+
+def _send_alone(store: Store, report: RunReport, told_by: Literal["execution", "event"]) -> NotifyAnswer:
+    """The mail first: the page may take the rest of the time."""
+    answer = _send(store, report, told_by)
+    leave_page(store, report)
+    return answer
 
 
 def _submission(detail: EndDetail) -> object:

@@ -27,7 +27,8 @@ def handler(event: PlanEvent) -> PlanAnswer:
     settings = environment()
     submission = read_submission(event.submission)
     if submission.asked is not None:
-        check_locations(submission.asked)
+        asked = submission.asked
+        check_locations(asked, build_workload(asked.workload, asked.settings))
     store = open_store(settings.output)
     stored = _plan(store, submission, settings)
     pins = pin(

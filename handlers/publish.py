@@ -24,6 +24,7 @@ from handlers.aws.messages import set_aside
 from handlers.environment import environment
 from handlers.events import Json, PublishAnswer, PublishEvent
 from handlers.observability import Figures, Unit, function, logger, put_metrics
+from handlers.page import leave_page
 from handlers.spending import Seen, final_cost
 
 SECONDS_AN_HOUR = 3600.0
@@ -35,6 +36,7 @@ def handler(event: PublishEvent) -> PublishAnswer:
     store = open_store(environment().output)
     run_id = run_id_of(event.submission)
     report = _publish(store, run_id, event) if event.failure is None else _report_failure(store, run_id, event)
+    report = leave_page(store, report)
     logger.info("ended", extra={"run": run_id, "ending": report.ending, "code": report.code})
     return PublishAnswer(verified=not report.failed, report=report)
 

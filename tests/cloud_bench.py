@@ -103,7 +103,7 @@ class CloudBench:
 
     def verify(self) -> None:
         for group in range(self.groups()):
-            verify_group(self.store, self.run_id, group)
+            verify_group(self.store, self.run_id, group, build_toy)
 
     def publish(self, execution: str = "first") -> Publication:
         plan = read_plan(self.store, self.run_id)

@@ -68,7 +68,7 @@ class FunctionsBench:
         self.monkeypatch.setattr(clients, "PATIENCE", {})
         self.log = io.StringIO()
         observability.logger.registered_handler.setStream(self.log)
-        for name in ("plan", "publish"):
+        for name in ("plan", "publish", "page", "verify"):
             self.monkeypatch.setattr(f"handlers.{name}.build_workload", build)
         self.set_prices(PriceBook())
         self.cloud = CloudBench(asked_toy(self.settings), store=open_store(self.output))

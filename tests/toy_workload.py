@@ -116,6 +116,12 @@ class ToyWorkload:
             )
         )
 
+    def locations(self, selection: Json) -> Json:
+        return {name: selection[name] for name in ("table",) if name in selection}
+
+    def narrowed(self, selection: Json, numbers: Sequence[int]) -> Json:
+        return {**selection, "cases": ",".join(map(str, numbers))}
+
     def process(self, case: Case, source: Source | None) -> CaseResult:
         self.before_case(case)
         self.processed.append(case.id)

@@ -103,15 +103,15 @@ def _show(summary: dict[str, Any], seconds: Estimate | None) -> None:
         [
             f"run       {summary['run_id']}",
             f"cases     {summary['cases_found']:,} found, {len(missing):,} missing{shown}",
-            f"subjects  {summary['subjects']:,}",
-            f"windows   about {summary['estimated_windows']:,}, from {summary['bytes'] / 1e6:,.1f} MB",
+            f"groups    {summary['subjects']:,}",
+            f"examples  about {summary['estimated_windows']:,}, from {summary['bytes'] / 1e6:,.1f} MB",
             f"shards    {summary['shards']:,}",
             f"time      {span_text(seconds) if seconds else 'unknown'} on this machine's {processors()} processors",
         ]
     )
     print_table(
         "",
-        ("split", "cases", "subjects", "windows (estimated)", "share", "shards"),
+        ("split", "cases", "groups", "examples (estimated)", "share", "shards"),
         [
             (side, row["cases"], row["subjects"], row["estimated_windows"], f"{row['share']:.1%}", row["shards"])
             for side, row in summary["splits"].items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,19 @@ from core.cli.machine import processors
 from core.cli.output import print_json, print_lines
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError
 
+if TYPE_CHECKING:
+    from core.dataset import DataSet
+
 
 def verify(
     data_set: Annotated[str, typer.Argument(help="The data set: OUT/datasets/NAME.")],
+    ordered_hash: Annotated[
+        bool,
+        typer.Option(
+            "--ordered-hash",
+            help="Also give the hash of the records put in order: the same however they are cut into cases.",
+        ),
+    ] = False,
     json: options.JsonOutput = False,
 ) -> int:
     """Read every byte of a data set again and say whether it is what was published.
@@ -23,12 +33,16 @@ def verify(
 
     Example: casemill verify out/datasets/first
     """
+    from core.dataset import DataSet
     from core.run.publish import verify_published
     from core.store import open_store
+    from core.workloads.registry import build_workload
 
-    verification, manifest = verify_published(open_store(data_set), workers=processors())
+    store = open_store(data_set)
+    verification, manifest = verify_published(store, processors(), build_workload)
+    in_order = _ordered_hash(DataSet(store, manifest)) if ordered_hash and verification.passed else None
     if json:
-        print_json(verification.model_dump(mode="json"))
+        print_json({**verification.model_dump(mode="json"), **({"ordered_hash": in_order} if ordered_hash else {})})
     else:
         marks = {True: "ok    ", False: "FAILED"}
         lines = []
@@ -38,7 +52,15 @@ def verify(
         failed = sum(not check.passed for check in verification.checks)
         verdict = "verified" if verification.passed else f"NOT VERIFIED: {failed} checks failed"
         print_lines([*lines, f"{verdict}: {manifest.name}, {manifest.records:,} examples"])
+        if in_order:
+            print_lines([f"ordered hash: {in_order}"])
     return EXIT_DONE if verification.passed else EXIT_NOT_VERIFIED
+
+
+def _ordered_hash(data_set: DataSet) -> str:
+    from core.run.ordered_hash import ordered_hash
+
+    return ordered_hash(data_set)
 
 
 def export(

@@ -10,12 +10,22 @@ import typer
 
 from core.cli import options
 from core.cli.output import err, print_json, print_lines, print_table, say_error
-from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, ContentError
+from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError, ContentError
+from core.workloads.vitaldb.options import PROFILE_HELP
 
 
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Recordings: .vital, .csv or .parquet; paths or s3://.")],
-    profile: options.Profile = "auto",
+    profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "auto",
+    html: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the case viewer's page of the one recording to this file: signals, imputation, windows."
+        ),
+    ] = None,
+    clinical: Annotated[
+        str | None, typer.Option(help="With --html: the clinical table, whose weights doses are given by.")
+    ] = None,
     json: options.JsonOutput = False,
 ) -> int:
     """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.
@@ -23,7 +33,12 @@ def inspect(
     Exit code 1 if any of them cannot be read.
 
     Example: casemill inspect vital_files/0001.vital
+    Example: casemill inspect vital_files/0001.vital --html case.html
     """
+    if html is not None:
+        return _view(files, profile, clinical, html, json)
+    if clinical is not None:
+        raise BadRequestError("bad_option", "means nothing without --html", where="--clinical", fix="Give --html.")
     from core.workloads.vitaldb.inspect import inspect_recording
     from core.workloads.vitaldb.profiles import resolve_profiles
 
@@ -47,6 +62,25 @@ def inspect(
     return EXIT_NOT_VERIFIED if unreadable else EXIT_DONE
 
 
+def _view(files: list[str], profile: str, clinical: str | None, html: str, as_json: bool) -> int:
+    """The viewer's page of one case."""
+    from core.cli.commands_report import write_file
+    from core.report.page import render_case
+    from core.report.viewing import view
+    from core.workloads.vitaldb.inspect import trace_recording
+
+    if len(files) != 1:
+        raise BadRequestError("bad_option", "a page shows one case", where="--html", fix="Give one recording.")
+    traces = trace_recording(files[0], profile, clinical)
+    page = render_case(view(traces, "inspected"), files[0])
+    write_file(html, page)
+    if as_json:
+        print_json({"case": traces.case_id, "windows": len(traces.windows), "page": html, "bytes": len(page)})
+    else:
+        print_lines([f"case {traces.case_id}, {len(traces.windows):,} windows: {html}"])
+    return EXIT_DONE
+
+
 def demo_data(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     cases: Annotated[int, typer.Option(min=1, max=9000, help="How many cases.")] = 24,
@@ -63,7 +97,6 @@ def demo_data(
     """
     from rich.progress import Progress
 
-    from core.errors import BadRequestError
     from core.workloads.vitaldb.demo.cohort import write_demo_cohort
 
     try:

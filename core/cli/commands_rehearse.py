@@ -53,9 +53,9 @@ def rehearse(
 
     # What a killed process group leaves behind is cleaned up; that this is remarked on helps nobody.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
-    # Filled and not used: with the sample's grids at hand, the projection would be that of another run.
-    cache = options.cache_of(grid_cache, recall=False)
     plan, built = options.plan_of(asked)
+    # Filled and not used: with the sample's grids at hand, the projection would be that of another run.
+    cache = options.cache_of(grid_cache, built, recall=False)
     count = workers or processors()
     machine = machine_memory_bytes()
     memory = (
@@ -101,7 +101,7 @@ def rehearsal_lines(output: str, rehearsal: Rehearsal) -> list[str]:
         f"sample     {sample.cases} of {sample.of:,} cases, "
         f"{sample.bytes / 1e6:,.1f} of {sample.of_bytes / 1e6:,.1f} MB",
         f"measured   {duration_text(measured.work_seconds)} of work, {duration_text(measured.verify_seconds)} of "
-        f"verification, {measured.records:,} windows, {measured.peak_memory_bytes / 1e6:,.0f} MB in a worker",
+        f"verification, {measured.records:,} examples, {measured.peak_memory_bytes / 1e6:,.0f} MB in a worker",
         f"verified   {passed} of {len(rehearsal.checks)} checks hold",
         f"disturbed  {killed}; resumed: {same}",
         "projected for the whole run (with the bounds of 90 % of the resamples):",
@@ -134,7 +134,7 @@ def _projection_lines(projection: Projection, rehearsal: Rehearsal) -> list[str]
         f"           {duration(projection.seconds_array)} as an array of {rehearsal.scale.array}",
         f"  memory   {projection.peak_memory_bytes / 1e6:,.0f} MB a worker",
         f"  output   {span(projection.output_bytes, 1e-6, ',.1f', 'MB')}, "
-        f"{span(projection.records, 1, ',.0f', 'windows')}",
+        f"{span(projection.records, 1, ',.0f', 'examples')}",
         f"  staging  {projection.staging_bytes / 1e6:,.1f} MB",
         f"  success  {span(projection.success_rate, 100, '.1f', '%')}; failures: {failures}",
         f"  cost     {dollars}, {span(projection.worker_hours, 1, ',.3f', 'vCPU hours')}",

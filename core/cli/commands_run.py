@@ -31,28 +31,35 @@ def run(
     Example: casemill run --source vital_files --clinical clinical_data.csv --cases 1-100 --out out --name first
     """
     from core.cli.commands_rehearse import remind_of_rehearsal
+    from core.cli.commands_report import WHILE_STOPPED, leave_page
     from core.cli.live import show_progress
+    from core.report.write import Viewing
     from core.run.pipeline import execute
     from core.store import open_store
     from core.workloads.registry import build_workload
 
-    cache = options.cache_of(grid_cache)
     plan, built = options.plan_of(asked)
+    cache = options.cache_of(grid_cache, built)
     store = open_store(out, create=True)
     for remark in plan.request.notes:
         note(f"note: {remark}")
     remind_of_rehearsal(store, plan)
     count = workers or processors()
     estimate = estimate_what_is_left(store, plan, count)
-    with show_progress(plan.request.run_id) as on_progress:
-        result = execute(store, plan, built, build_workload, count, on_progress, cache)
+    try:
+        with show_progress(plan.request.run_id) as on_progress:
+            result = execute(store, plan, built, build_workload, count, on_progress, cache)
+    except BaseException:
+        leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
+        raise
     for remark in result.remarks:
         note(f"note: {remark}")
     outcome = keep_outcome(store, estimate, result) if estimate.shards else None
+    page = leave_page(store, plan.request.run_id)
     if json:
-        print_json(run_summary(store.uri, result, outcome))
+        print_json({**run_summary(store.uri, result, outcome), "report": page})
     else:
-        print_lines(run_lines(store.uri, result, outcome))
+        print_lines([*run_lines(store.uri, result, outcome), *([f"report    {page}"] if page else [])])
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
 
 
@@ -123,7 +130,7 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
     outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
     reasons = ", ".join(f"{reason} {count}" for reason, count in manifest.reasons.items())
     splits = " · ".join(
-        f"{side} {counts.records:,} ({counts.groups} subjects)" for side, counts in manifest.splits.items()
+        f"{side} {counts.records:,} ({counts.groups} groups)" for side, counts in manifest.splits.items()
     )
     failed = [f"  failed: {check.name}: {check.detail}" for check in verification.checks if not check.passed]
     if verification.passed:
@@ -135,7 +142,7 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
     took = outcome_line(outcome) if outcome else f"{result.seconds:.1f} s"
     return [
         f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),
-        f"windows   {manifest.records:,}: {splits}",
+        f"examples  {manifest.records:,}: {splits}",
         verdict,
         *failed,
         place,

@@ -21,6 +21,7 @@ from core.cli import (
     commands_fit,
     commands_recording,
     commands_rehearse,
+    commands_report,
     commands_run,
     commands_status,
 )
@@ -54,6 +55,7 @@ app.command("rehearse")(commands_rehearse.rehearse)
 app.command("plan")(commands_cohort.plan)
 app.command("estimate")(commands_estimate.estimate)
 app.command("status")(commands_status.status)
+app.command("report")(commands_report.report)
 app.command("verify")(commands_data_set.verify)
 app.command("compare")(commands_compare.compare)
 app.command("export")(commands_data_set.export)

@@ -25,15 +25,18 @@ out = _Console(soft_wrap=True, highlight=False, markup=False)
 err = _Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
-def say_error(code: str, what: str, where: str = "", fix: str = "", see: str = CODES) -> None:
-    """What went wrong and where in one line; what to do, and where the code is looked up, in a second one."""
+def say_error(code: str, what: str, where: str = "", fix: str = "", see: str = CODES, *, document: bool = True) -> None:
+    """What went wrong and where in one line; what to do, and where the code is looked up, in a second one.
+
+    With ``--json`` it is a ``document`` too, but where the command goes on to write its own.
+    """
     place = f"{where}: " if where else ""
     try:
         err.print(f"error [{code}] {place}{what}", style="bold red" if err.is_terminal else None)
         err.print(f"  {fix} More: {see}" if fix else f"  More: {see}")
     except OSError:
         give_up(sys.stderr)  # nobody can be told; the exit code still says it
-    if "--json" in sys.argv:
+    if document and "--json" in sys.argv:
         print_json({"error": {"code": code, "where": where, "what": what, "fix": fix, "see": see}})
 
 

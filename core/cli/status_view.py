@@ -67,7 +67,7 @@ def status_table(seen: Status) -> RenderableType:
 
     progress = seen.progress
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("partition", "state", "cases", "of", "failed", "windows", "attempts", "last sign"):
+    for name in ("partition", "state", "cases", "of", "failed", "examples", "attempts", "last sign"):
         table.add_column(name, justify="left" if name in ("partition", "state") else "right", no_wrap=True)
     for row in _rows(progress.partitions):
         style = {"stale": "bold red", "stopped": "yellow", "finished": "green"}.get(row[1], "")
@@ -155,7 +155,7 @@ def status_lines(seen: Status) -> list[str]:
         f"{progress.cases_done:,} done, {progress.cases_empty:,} empty, {progress.cases_failed:,} failed; "
         f"{progress.cases_left:,} left",
         f"shards    {progress.shards_committed:,} of {progress.shards_planned:,} committed",
-        f"windows   {progress.records:,}",
+        f"examples  {progress.records:,}",
         f"rate      {rates_text(progress)}; time left {duration_text(progress.left_seconds)}",
         f"attempts  {progress.attempts:,}" + (f" ({ends})" if ends else "") + f"; {progress.reclaims} reclaims",
         f"updated   {clock_text(progress.updated)}",

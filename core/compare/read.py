@@ -135,7 +135,7 @@ def _published(
         settings={
             "compression": manifest.compression.value,
             "success_threshold": manifest.success_threshold,
-            "thresholds": split.thresholds.model_dump(mode="json"),
+            "thresholds": split.thresholds.model_dump(mode="json") if split.thresholds else None,
             **_run_settings(request),
         },
         cases={case.case_id: _state(case, shard.split) for shard in manifest.shards for case in shard.cases},
@@ -171,7 +171,7 @@ def _unpublished(
         settings={
             "compression": request.compression.value,
             "success_threshold": request.success_threshold,
-            "thresholds": request.thresholds.model_dump(mode="json"),
+            "thresholds": request.thresholds.model_dump(mode="json") if request.thresholds else None,
             **_run_settings(request),
         },
         cases=cases,

@@ -66,9 +66,7 @@ class ShardFigures:
     def of(cls, record: CommitRecord) -> ShardFigures:
         """Pack those of a commit record."""
         figures = [record.figures[case.case_id] for case in record.cases if case.case_id in record.figures]
-        # A case that failed before its signals were read has no figures to add up.
-        counted = [figure for figure in figures if "seconds" in figure]
-        return cls(zlib.compress(json.dumps(counted, separators=(",", ":")).encode(), 1), len(counted))
+        return cls(zlib.compress(json.dumps(figures, separators=(",", ":")).encode(), 1), len(figures))
 
 
 class PackedFigures(Sequence[Json]):
@@ -137,7 +135,7 @@ def in_order(pool: Executor, function: Callable[[Given], Result], given: Iterabl
         yield ahead.popleft().result()
 
 
-def build_manifest(plan: Plan, commits: Sequence[CommitRecord]) -> Manifest:
+def build_manifest(plan: Plan, commits: Sequence[CommitRecord], needs_workload: bool = False) -> Manifest:
     """``manifest.json`` as the commit records tell it."""
     request = plan.request
     shards = tuple(
@@ -148,6 +146,7 @@ def build_manifest(plan: Plan, commits: Sequence[CommitRecord]) -> Manifest:
         name=request.data_set,
         run_id=request.run_id,
         workload=request.workload,
+        needs_workload=needs_workload,
         code_version=request.code_version,
         compression=request.compression,
         root_hash=root_hash(request.schema_, ((shard.shard, shard.content_sha256) for shard in shards)),
@@ -165,11 +164,16 @@ def build_manifest(plan: Plan, commits: Sequence[CommitRecord]) -> Manifest:
 
 def build_split_document(plan: Plan, manifest: Manifest) -> SplitDocument:
     """``split.json`` as the plan tells it, with the shares that came out."""
-    groups = groups_by_split((entry.case.group for entry in plan.cases), plan.request.thresholds)
+    thresholds = plan.request.thresholds
+    groups = (
+        groups_by_split((entry.case.group for entry in plan.cases), thresholds)
+        if thresholds
+        else {side: tuple(sorted({e.case.group for e in plan.cases if e.split == side})) for side in SPLITS}
+    )
     sides = Counter(group for found in groups.values() for group in found)
     twice = tuple(sorted(group for group, count in sides.items() if count > 1))
     return SplitDocument(
-        thresholds=plan.request.thresholds,
+        thresholds=thresholds,
         targets={split: TARGET_TWENTIETHS[split] / 20 for split in SPLITS},
         shares=record_shares(manifest),
         groups=groups,
@@ -179,8 +183,8 @@ def build_split_document(plan: Plan, manifest: Manifest) -> SplitDocument:
     )
 
 
-def build_metadata(plan: Plan, workload: Workload, commits: Commits) -> Json:
-    """``preprocessing_metadata.json``: the workload's part, and what made it."""
+def build_metadata(plan: Plan, workload: Workload, commits: Commits, audit: Json | None = None) -> Json:
+    """``preprocessing_metadata.json``: the workload's part, what made it, and what its audit reports."""
     request = plan.request
     return {
         "workload": request.workload,
@@ -189,6 +193,7 @@ def build_metadata(plan: Plan, workload: Workload, commits: Commits) -> Json:
         "configuration": request.configuration,
         "notes": list(request.notes),
         **workload.metadata(commits.figures, commits.histograms),
+        **({"audit": audit} if audit else {}),
     }
 
 

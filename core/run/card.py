@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from core.run.facts import Portrait
-from core.run.models import SPLITS, Manifest
+from core.run.models import SPLITS, Manifest, Thresholds
 from core.schema import Field, Kind, Schema
 
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
@@ -92,7 +92,7 @@ on two sides of the split. Made by Casemill {manifest.code_version}, workload `{
 |---|---|---|---|---|---|---|
 {rows}
 
-A group is what must not stand on two sides: a subject with all of its cases.
+A group is what must not stand on two sides, such as a subject with all of its cases.
 """
 
 
@@ -136,10 +136,7 @@ def _split(portrait: Portrait) -> str:
     return f"""\
 ## The split, and the proof that it is disjoint
 
-The split is by group, never by case or window. A group's rank is the number in [0, 1) that the first 53 bits of SHA-256
-over the salt `{_code(split.thresholds.salt)}`, a zero byte and the group make. Below
-{split.thresholds.validation:.6f} a group is for training, below {split.thresholds.test:.6f} for validation, else for
-the test: the side follows from the group alone.
+{_rule(split.thresholds)}
 
 The proof: {groups} groups of train, validation and test are {union:,} different groups, so none stands twice.
 Verification reckoned every group's side anew, and held every record against its case and its group. To check it
@@ -152,6 +149,18 @@ groups = json.load(open("split.json"))["groups"]
 assert sum(map(len, groups.values())) == len(set().union(*groups.values()))
 ```
 """
+
+
+def _rule(thresholds: Thresholds | None) -> str:
+    if thresholds is None:
+        return """\
+The workload divides its records by a rule of its own, which follows from each record alone. Verification asked it again
+about every record that it read back."""
+    return f"""\
+The split is by group, never by case or window. A group's rank is the number in [0, 1) that the first 53 bits of SHA-256
+over the salt `{_code(thresholds.salt)}`, a zero byte and the group make. Below
+{thresholds.validation:.6f} a group is for training, below {thresholds.test:.6f} for validation, else for
+the test: the side follows from the group alone."""
 
 
 def _code(text: str) -> str:

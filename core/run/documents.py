@@ -26,10 +26,18 @@ def sealed_documents(data_set_format: str) -> tuple[str, ...]:
 
 
 def data_set_documents(
-    plan: Plan, workload: Workload, manifest: Manifest, split: SplitDocument, commits: Commits
+    plan: Plan,
+    workload: Workload,
+    manifest: Manifest,
+    split: SplitDocument,
+    commits: Commits,
+    audit: Json | None = None,
 ) -> dict[str, bytes]:
-    """Every sealed document by its name; a later one has the digests of those before it."""
-    metadata = build_metadata(plan, workload, commits)
+    """Every sealed document by its name; a later one has the digests of those before it.
+
+    ``audit`` is what the workload's audit reports, for the metadata.
+    """
+    metadata = build_metadata(plan, workload, commits, audit)
     documents = {
         "manifest.json": manifest.to_bytes(),
         "split.json": split.to_bytes(),

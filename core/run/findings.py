@@ -9,26 +9,30 @@ documents may also write ``_SUCCESS``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pydantic import NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError
 
 from core.code_version import code_version
 from core.errors import BadRequestError, IntegrityError, TransientError
 from core.run.commit import read_commit
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import CommitRecord, Document, Manifest, RunRequest, ShardEntry, ShardPlan
+from core.run.models import CommitRecord, Document, Json, Manifest, RunRequest, ShardEntry, ShardPlan
 from core.run.plan_store import read_request
 from core.run.progress import READERS, read_shards
 from core.run.verify_groups import groups_of
 from core.run.verify_shard import MOST_PROBLEMS, SHARD_CHECKS, ShardFindings, verify_shard
 from core.store import ObjectInfo, Store
+from core.workload import Workload
 
 
 class ShardFinding(Document):
-    """What was found of one shard; ``size`` and ``e_tag`` are None where its object is missing."""
+    """What was found of one shard; ``size`` and ``e_tag`` are None where its object is missing.
+
+    ``figures`` are the workload's, of its records; nothing where it does not audit.
+    """
 
     shard: str
     entry_sha256: str
@@ -37,6 +41,7 @@ class ShardFinding(Document):
     content_sha256: str
     records: int
     problems: dict[str, tuple[str, ...]]
+    figures: Json = Field(default_factory=dict)
 
 
 class GroupFindings(Document):
@@ -67,7 +72,9 @@ class Believed:
     refused: Mapping[str, str]
 
 
-def verify_group(store: Store, run_id: str, group: int) -> GroupFindings:
+def verify_group(
+    store: Store, run_id: str, group: int, build_workload: Callable[[str, Json], Workload]
+) -> GroupFindings:
     """Read every shard of the group back, write down what was found, in place of earlier findings.
 
     Raises
@@ -83,12 +90,13 @@ def verify_group(store: Store, run_id: str, group: int) -> GroupFindings:
     groups = groups_of(request, shards.shards)
     if not 0 <= group < len(groups):
         raise BadRequestError("unknown_group", f"there is no group {group} of {len(groups)}", where=f"run {run_id}")
+    workload = build_workload(request.workload, request.configuration)
     found = GroupFindings(
         run_id=run_id,
         group=group,
         request_sha256=_request_digest(request),
         code_version=code_version(),
-        shards=tuple(_verify(store, request, shard) for shard in groups[group]),
+        shards=tuple(_verify(store, request, workload, shard) for shard in groups[group]),
     )
     found = found.model_copy(update={"sha256": found.digest()})
     store.put(RunLayout(run_id).group_findings(group), found.to_bytes())
@@ -138,7 +146,7 @@ def believable(
     return Believed(findings, refused)
 
 
-def _verify(store: Store, request: RunRequest, shard: str) -> ShardFinding:
+def _verify(store: Store, request: RunRequest, workload: Workload, shard: str) -> ShardFinding:
     record = read_commit(store, RunLayout(request.run_id), shard)
     if record is None:
         raise TransientError(
@@ -154,7 +162,7 @@ def _verify(store: Store, request: RunRequest, shard: str) -> ShardFinding:
         data = store.get(key)
     except FileNotFoundError:
         info, data = None, None
-    found = verify_shard(data, entry, request.schema_, request.compression)
+    found = verify_shard(data, entry, request.schema_, request.compression, workload)
     return ShardFinding(
         shard=shard,
         entry_sha256=_entry_digest(entry),
@@ -163,6 +171,7 @@ def _verify(store: Store, request: RunRequest, shard: str) -> ShardFinding:
         content_sha256=found.content_sha256,
         records=found.records,
         problems={check: tuple(problems[:MOST_PROBLEMS]) for check, problems in found.problems.items()},
+        figures=found.figures,
     )
 
 
@@ -210,6 +219,7 @@ def _as_found(item: ShardFinding) -> ShardFindings:
         records=item.records,
         bytes=item.size or 0,
         problems={check: list(problems) for check, problems in item.problems.items()},
+        figures=item.figures,
     )
 
 

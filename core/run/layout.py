@@ -79,6 +79,15 @@ class RunLayout:
     def report(self) -> str:
         return f"{self.root}/report.txt"
 
+    @property
+    def report_document(self) -> str:
+        """The same for programs."""
+        return f"{self.root}/report.json"
+
+    @property
+    def report_page(self) -> str:
+        return f"{self.root}/report.html"
+
     def execution(self, name: str) -> str:
         return f"{self.root}/executions/{name}.json"
 

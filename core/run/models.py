@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from core.examples.members import Compression
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.schema import Schema
+from core.workload import SPLITS as SPLITS
 from core.workload import Outcome
+from core.workload import Split as Split
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Json = dict[str, Any]
 
 
@@ -38,7 +38,10 @@ class Thresholds(Document):
 
 
 class RunRequest(Document):
-    """``run.json``: the request as resolved. Its digest, with the plan's, is the run's id."""
+    """``run.json``: the request as resolved. Its digest, with the plan's, is the run's id.
+
+    ``thresholds`` is None where the workload divides its records itself.
+    """
 
     run_id: str
     data_set: str
@@ -51,7 +54,7 @@ class RunRequest(Document):
     success_threshold: float
     checkpoint_seconds: float
     largest_case_bytes: int = DEFAULT_LARGEST_CASE_BYTES
-    thresholds: Thresholds
+    thresholds: Thresholds | None
     schema_: Schema = Field(alias="schema")
     code_version: str
     plan_sha256: str
@@ -177,6 +180,8 @@ class SplitCounts(Document):
 class Manifest(Document):
     """``manifest.json``: every shard and every planned case of a data set.
 
+    ``needs_workload``: its verification is not whole without the workload, which judges the records or divides them.
+
     Format 2 came with ``croissant.json``; data sets of format 1 have none.
     """
 
@@ -184,6 +189,7 @@ class Manifest(Document):
     name: str
     run_id: str
     workload: str
+    needs_workload: bool = False
     code_version: str
     compression: Compression
     root_hash: str
@@ -200,9 +206,9 @@ class Manifest(Document):
 
 class SplitDocument(Document):
     """``split.json``: thresholds, the groups of each split, the proof that none stands in two, and every planned
-    case with its shard."""
+    case with its shard. ``thresholds`` is None where the workload divides its records itself."""
 
-    thresholds: Thresholds
+    thresholds: Thresholds | None
     targets: dict[Split, float]
     shares: dict[Split, float]
     groups: dict[Split, tuple[str, ...]]
@@ -221,13 +227,14 @@ class Check(Document):
 
 
 class Verification(Document):
-    """``verification.json``."""
+    """``verification.json``; ``figures`` are what the workload reports of the records beside its gates."""
 
     data_set: str
     run_id: str
     passed: bool
     root_hash: str
     checks: tuple[Check, ...]
+    figures: Json = {}
 
 
 class Success(Document):

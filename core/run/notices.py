@@ -67,6 +67,7 @@ def mail_of(report: RunReport, stage: str = "") -> Mail:
         f"What it means: {MEANING[report.ending]}",
         f"What to do:    {TO_DO[report.ending]}",
         f"Report:        {report.report_uri}",
+        *([f"Page:          {report.page_uri}"] if report.page_key else []),
         "",
         # A check's problem may quote a value; the report keeps it where the data is. Cases are ids and reason codes.
         report_text(report.model_copy(update={"detail": detail, "problems": _names(report.problems)})),

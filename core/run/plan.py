@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.code_version import code_version
-from core.errors import BadRequestError
+from core.errors import BadRequestError, BugError
 from core.examples.members import Compression
+from core.judging import SplittingWorkload
 from core.run.layout import shard_name
 from core.run.licence import MOST_CHARACTERS, STATED_PATTERN
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
@@ -25,6 +26,7 @@ from core.run.split import choose_thresholds, split_of
 from core.workload import Case, Cohort, Workload
 
 Json = dict[str, Any]
+DEFAULT_SALT = "casemill"
 MOST_SHARD_CASES = 50
 SHARDS_WANTED = 16
 """A cohort is cut into about this many shards until they reach 50 cases, so that small ones use all processors."""
@@ -40,7 +42,7 @@ class AskedOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     data_set: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-    salt: str = Field(default="casemill", max_length=200)
+    salt: str = Field(default=DEFAULT_SALT, max_length=200)
     thresholds: Thresholds | None = None
     shard_cases: int | None = Field(default=None, ge=1, le=10_000)
     partitions: int | None = Field(default=None, ge=1, le=10_000)
@@ -104,15 +106,30 @@ def make_plan(workload: Workload, source: StoreSource | None, selection: Json, o
     Raises
     ------
     BadRequestError
-        What the workload's cohort raises.
+        What the workload's cohort raises. ``bad_option``: an earlier split or a salt for a workload that divides its
+        records itself.
     """
     cohort = workload.cohort(source, selection)
-    thresholds = options.thresholds or choose_thresholds(_weights(cohort.cases), options.salt)
+    thresholds = _thresholds(workload, cohort.cases, options)
     shard_cases = options.shard_cases or _shard_cases(len(cohort.cases))
     planned = _assign_shards(cohort.cases, thresholds, shard_cases)
     shards = _assign_partitions(planned, options.partitions)
     request = _request(workload, source, selection, options, cohort, thresholds, shard_cases, planned)
     return Plan(request, planned, shards)
+
+
+def _thresholds(workload: Workload, cases: Sequence[Case], options: PlanOptions) -> Thresholds | None:
+    """None where the workload divides its records itself."""
+    divided = sum(case.split is not None for case in cases)
+    if not divided:
+        return options.thresholds or choose_thresholds(_weights(cases), options.salt)
+    if divided != len(cases) or not isinstance(workload, SplittingWorkload):
+        raise BugError("bad_split_rule", f"{workload.name} gives a side to {divided} of {len(cases)} cases, or no rule")
+    for name, given in (("--split-from", options.thresholds), ("--salt", options.salt != DEFAULT_SALT)):
+        if given:
+            what = f"the workload {workload.name} divides its records by a rule of its own"
+            raise BadRequestError("bad_option", what, where=name, fix="Leave it out.")
+    return None
 
 
 def with_partitions(plan: Plan, wanted: int) -> Plan:
@@ -131,10 +148,12 @@ def _shard_cases(cases: int) -> int:
     return min(MOST_SHARD_CASES, -(-cases // SHARDS_WANTED))
 
 
-def _assign_shards(cases: Sequence[Case], thresholds: Thresholds, shard_cases: int) -> tuple[PlannedCase, ...]:
+def _assign_shards(cases: Sequence[Case], thresholds: Thresholds | None, shard_cases: int) -> tuple[PlannedCase, ...]:
     sides: dict[Split, list[Case]] = {split: [] for split in SPLITS}
     for case in cases:
-        sides[split_of(case.group, thresholds)].append(case)
+        side = case.split if thresholds is None else split_of(case.group, thresholds)
+        assert side is not None  # _thresholds saw to it
+        sides[side].append(case)
     return tuple(
         PlannedCase(case, split, shard_name(split, position // shard_cases))
         for split in SPLITS
@@ -181,7 +200,7 @@ def _request(
     selection: Json,
     options: PlanOptions,
     cohort: Cohort,
-    thresholds: Thresholds,
+    thresholds: Thresholds | None,
     shard_cases: int,
     planned: Sequence[PlannedCase],
 ) -> RunRequest:
@@ -194,7 +213,7 @@ def _request(
         "compression": options.compression.value,
         "success_threshold": options.success_threshold,
         "largest_case_bytes": options.largest_case_bytes,
-        "thresholds": thresholds.model_dump(mode="json"),
+        "thresholds": thresholds.model_dump(mode="json") if thresholds else None,
         "schema": workload.schema.model_dump(mode="json"),
         "code_version": code_version(),
         "plan_sha256": plan_digest(planned),
@@ -221,8 +240,9 @@ def plan_digest(planned: Iterable[PlannedCase]) -> str:
     """
     digest = hashlib.sha256(b"[")
     for position, entry in enumerate(planned):
-        # The fields of a case are plain JSON, so that they need no copying.
-        digest.update(b"," * bool(position) + _canonical([vars(entry.case), entry.split, entry.shard]))
+        # The fields of a case are plain JSON, so that they need no copying. Its side stands beside it.
+        case = {name: value for name, value in vars(entry.case).items() if name != "split"}
+        digest.update(b"," * bool(position) + _canonical([case, entry.split, entry.shard]))
     digest.update(b"]")
     return digest.hexdigest()
 

@@ -109,7 +109,7 @@ def read_plan(store: Store, run_id: str) -> Plan:
         shards = read_shard_plan(store, run_id)
         # read_table would import pandas where it is installed.
         table = parquet.ParquetFile(pa.BufferReader(store.get(layout.cases))).read(use_threads=False)
-        return Plan(request, tuple(_planned_cases(table)), shards)
+        return Plan(request, tuple(_planned_cases(table, request.thresholds is None)), shards)
     except (FileNotFoundError, ValueError, KeyError, pa.ArrowException) as error:
         raise _damaged(run_id, str(error)) from error
 
@@ -155,7 +155,8 @@ def _cases_to_parquet(plan: Plan) -> bytes:
     return target.getvalue()
 
 
-def _planned_cases(table: pa.Table) -> Iterator[PlannedCase]:
+def _planned_cases(table: pa.Table, own_split: bool) -> Iterator[PlannedCase]:
+    """``own_split``: the sides are the workload's own."""
     known: dict[str, str] = {}
 
     def shared(pairs: list[tuple[str, Any]]) -> Json:
@@ -176,5 +177,6 @@ def _planned_cases(table: pa.Table) -> Iterator[PlannedCase]:
                 size=row["bytes"],
                 estimated_windows=row["estimated_windows"],
                 attributes=json.loads(row["attributes"], object_pairs_hook=shared),
+                split=row["split"] if own_split else None,
             )
             yield PlannedCase(case, row["split"], known.setdefault(row["shard"], row["shard"]))

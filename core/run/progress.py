@@ -141,7 +141,7 @@ def progress_text(progress: Progress) -> str:
             f"{progress.cases_finished} of {progress.cases_planned}: {progress.cases_done} done, "
             f"{progress.cases_empty} empty, {progress.cases_failed} failed, {progress.cases_left} left",
         ),
-        ("windows", str(progress.records)),
+        ("examples", str(progress.records)),
         ("shards", f"{progress.shards_committed} of {progress.shards_planned} committed"),
         ("rate", rates_text(progress)),
         ("time left", duration_text(progress.left_seconds)),
@@ -157,9 +157,9 @@ def progress_text(progress: Progress) -> str:
 
 
 def rates_text(progress: Progress) -> str:
-    """Cases and windows per second of this start."""
+    """Cases and examples per second of this start."""
     cases = "rate unknown" if progress.rate is None else f"{progress.rate:.2f} cases/s"
-    return cases if progress.record_rate is None else f"{cases}, {progress.record_rate:,.0f} windows/s"
+    return cases if progress.record_rate is None else f"{cases}, {progress.record_rate:,.0f} examples/s"
 
 
 def duration_text(seconds: float | None) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import ValidationError
 
-from core.errors import IntegrityError
+from core.errors import BadRequestError, IntegrityError
 from core.run.assemble import build_manifest, build_split_document, quarantine_lines, read_commits
+from core.run.audit import Audit, judge_records, needs_workload
 from core.run.documents import data_set_documents, sealed_documents
 from core.run.findings import believable
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import Check, Manifest, ShardEntry, SplitDocument, Success, Verification
+from core.run.models import Check, Json, Manifest, ShardEntry, SplitDocument, Success, Verification
 from core.run.plan import Plan
 from core.run.verify import make_check, verify_data_set
 from core.run.verify_shard import ShardFindings, verify_shard
@@ -51,15 +53,17 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1, trus
         have none that hold.
     """
     commits = read_commits(store, plan)
-    manifest = build_manifest(plan, commits)
+    manifest = build_manifest(plan, commits, needs_workload(workload))
     split = build_split_document(plan, manifest)
     run, data_set = RunLayout(plan.request.run_id), DataSetLayout.named(plan.request.data_set)
-    findings = _findings(store, plan, data_set, manifest, workers, trust)
-    verification = verify_data_set(manifest, split, findings, split.cases, _strangers(store, data_set, manifest))
+    findings = _findings(store, plan, data_set, manifest, workload, workers, trust)
+    audit = judge_records(workload, (item.figures for item in findings))
+    strangers = _strangers(store, data_set, manifest)
+    verification = verify_data_set(manifest, split, findings, split.cases, strangers, audit=audit)
     store.put(run.verification, verification.to_bytes())
     store.put(run.quarantine, quarantine_lines(commits))
     if verification.passed:
-        _seal(store, data_set, manifest, data_set_documents(plan, workload, manifest, split, commits))
+        _seal(store, data_set, manifest, data_set_documents(plan, workload, manifest, split, commits, audit.figures))
     else:
         withdraw(store, data_set)
     return Publication(verification, manifest)
@@ -75,10 +79,16 @@ def withdraw(store: Store, data_set: DataSetLayout) -> bool:
 
 
 def _findings(
-    store: Store, plan: Plan, data_set: DataSetLayout, manifest: Manifest, workers: int, trust: Trust
+    store: Store,
+    plan: Plan,
+    data_set: DataSetLayout,
+    manifest: Manifest,
+    workload: Workload,
+    workers: int,
+    trust: Trust,
 ) -> list[ShardFindings]:
     if trust == "nothing":
-        return verify_shards(store, data_set, manifest, workers)
+        return verify_shards(store, data_set, manifest, workers, workload)
     objects = {item.key: item for item in store.list(data_set.root)}
     believed = believable(store, plan.request, plan.shards, manifest, objects)
     rest = [shard for shard in manifest.shards if shard.shard not in believed.findings]
@@ -90,13 +100,18 @@ def _findings(
             where=f"run {plan.request.run_id}",
             fix="Start the run again; it verifies every shard anew.",
         )
-    read = verify_shards(store, data_set, manifest.model_copy(update={"shards": tuple(rest)}), workers)
+    left = manifest.model_copy(update={"shards": tuple(rest)})
+    read = verify_shards(store, data_set, left, workers, workload)
     found = {**believed.findings, **{item.shard: item for item in read}}
     return [found[shard.shard] for shard in manifest.shards]
 
 
-def verify_published(store: Store, workers: int = 1) -> tuple[Verification, Manifest]:
+def verify_published(
+    store: Store, workers: int = 1, build_workload: Callable[[str, Json], Workload] | None = None
+) -> tuple[Verification, Manifest]:
     """Verify a data set by what stands in its folder alone; ``store`` is opened there.
+
+    Where the verification needs the workload and ``build_workload`` does not know it, a check says so and fails.
 
     Raises
     ------
@@ -105,13 +120,41 @@ def verify_published(store: Store, workers: int = 1) -> tuple[Verification, Mani
     """
     data_set = DataSetLayout("")
     manifest, split = read_documents(store, data_set)
-    findings = verify_shards(store, data_set, manifest, workers)
+    workload, trouble = _workload_of(store, data_set, manifest, split, build_workload)
+    findings = verify_shards(store, data_set, manifest, workers, workload)
     strangers = _strangers(store, data_set, manifest)
     seal = check_seal(store, data_set, manifest)
-    return verify_data_set(manifest, split, findings, split.cases, strangers, [seal]), manifest
+    audit = judge_records(workload, (item.figures for item in findings)) if workload else Audit(tuple(trouble))
+    return verify_data_set(manifest, split, findings, split.cases, strangers, [seal], audit), manifest
 
 
-def verify_shards(store: Store, data_set: DataSetLayout, manifest: Manifest, workers: int = 1) -> list[ShardFindings]:
+def _workload_of(
+    store: Store,
+    data_set: DataSetLayout,
+    manifest: Manifest,
+    split: SplitDocument,
+    build_workload: Callable[[str, Json], Workload] | None,
+) -> tuple[Workload | None, list[Check]]:
+    """The workload that the verification needs, or the check that it cannot be had; neither where none is needed."""
+    if not (manifest.needs_workload or split.thresholds is None):
+        return None, []
+    try:
+        if build_workload is None:
+            raise BadRequestError("unknown_workload", "no workload is known here")
+        configuration = json.loads(store.get(data_set.key("preprocessing_metadata.json")))["configuration"]
+        workload = build_workload(manifest.workload, configuration)
+    except (BadRequestError, FileNotFoundError, LookupError, TypeError, ValueError) as error:
+        what = error.what if isinstance(error, BadRequestError) else "preprocessing_metadata.json does not tell it"
+        problem = f"the records cannot be judged without the workload {manifest.workload!r}: {what}"
+        return None, [make_check("workload", [problem], "")]
+    if needs_workload(workload):
+        return workload, []
+    return None, [make_check("workload", [f"{manifest.workload!r} judges no records, the manifest says it does"], "")]
+
+
+def verify_shards(
+    store: Store, data_set: DataSetLayout, manifest: Manifest, workers: int = 1, workload: Workload | None = None
+) -> list[ShardFindings]:
     """Every shard of the manifest, read back. Threads suffice: hashing and inflating let go of the interpreter."""
 
     def check(entry: ShardEntry) -> ShardFindings:
@@ -119,7 +162,7 @@ def verify_shards(store: Store, data_set: DataSetLayout, manifest: Manifest, wor
             data = store.get(data_set.key(entry.path))
         except FileNotFoundError:
             data = None
-        return verify_shard(data, entry, manifest.schema_, manifest.compression)
+        return verify_shard(data, entry, manifest.schema_, manifest.compression, workload)
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         return list(pool.map(check, manifest.shards))

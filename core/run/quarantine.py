@@ -10,6 +10,7 @@ from core.errors import BadRequestError
 from core.run.models import CommitRecord, Document, RunRequest, ShardEntry
 from core.run.plan import bad_option
 from core.run.submission import AskedRun
+from core.workload import SelectingWorkload, Workload
 
 
 class QuarantineMessage(Document):
@@ -47,7 +48,11 @@ def quarantine_messages(
 
 
 def redrive(
-    messages: Sequence[QuarantineMessage], asked: AskedRun, request: RunRequest, data_set: str | None = None
+    messages: Sequence[QuarantineMessage],
+    asked: AskedRun,
+    request: RunRequest,
+    workload: Workload,
+    data_set: str | None = None,
 ) -> AskedRun:
     """The request for a run over the messages' cases alone; else as ``asked`` was.
 
@@ -58,7 +63,8 @@ def redrive(
     ------
     BadRequestError
         ``nothing_to_redrive``; ``mixed_runs``: messages of other runs are among them; ``name_taken``: a published data
-        set cannot be added to; ``bad_option``: no name for a data set.
+        set cannot be added to; ``bad_option``: no name for a data set; ``cannot_redrive``: the workload cannot select
+        single cases.
     """
     if not messages:
         raise BadRequestError("nothing_to_redrive", "there are no quarantined cases", where=f"run {request.run_id}")
@@ -76,7 +82,12 @@ def redrive(
             fix="Give another name; a published data set is not added to.",
         )
     numbers = sorted({message.case_number for message in messages})
-    selection = asked.selection.model_copy(update={"cases": ",".join(map(str, numbers))})
+    if not isinstance(workload, SelectingWorkload):
+        raise BadRequestError(
+            "cannot_redrive", f"the workload {request.workload} selects no single cases", where=f"run {request.run_id}",
+            fix="Run the whole again under another name.",
+        )  # fmt: skip
+    selection = workload.narrowed(asked.selection, numbers)
     changed = {"selection": selection, "data_set": data_set, "thresholds": request.thresholds}
     try:
         return AskedRun(**{**dict(asked), **changed})

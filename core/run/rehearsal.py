@@ -18,7 +18,7 @@ from core.run.disturb import kill_in_the_middle
 from core.run.local import WorkloadFactory
 from core.run.models import CommitRecord, RunRequest
 from core.run.pipeline import RunResult, execute
-from core.run.plan import Plan, PlanOptions, make_plan
+from core.run.plan import DEFAULT_SALT, Plan, PlanOptions, make_plan
 from core.run.plan_store import write_plan
 from core.run.progress import Progress, read_progress
 from core.run.projection import MeasuredCase, makespan
@@ -31,7 +31,7 @@ from core.run.rehearsal_models import (
     Sample,
 )
 from core.run.rehearsal_verdict import Findings, judge, project_run
-from core.run.sample import SampledWorkload, Stratum, draw_sample
+from core.run.sample import Stratum, chosen_ids, draw_sample, sampled
 from core.run.source import open_source
 from core.store import Store, open_store
 from core.workload import Case, Outcome, Workload
@@ -184,7 +184,8 @@ class _Watch:
 def _run_undisturbed(place: Store, asked: RehearsalRequest, strata: tuple[Stratum, ...]) -> _Undisturbed:
     plan = _sample_plan(asked, strata, "undisturbed")
     watch = _Watch()
-    result = execute(place, plan, asked.workload, asked.build_workload, asked.scale.workers, watch, asked.cache)
+    workload = sampled(asked.workload, chosen_ids(strata))
+    result = execute(place, plan, workload, asked.build_workload, asked.scale.workers, watch, asked.cache)
     return _Undisturbed(result, read_commits(place, plan), read_progress(place, plan), watch.last)
 
 
@@ -200,7 +201,9 @@ def _run_disturbed(
         if kill.hit:
             break
         moment /= 4
-    result = execute(place, plan, asked.workload, asked.build_workload, asked.scale.workers)
+    result = execute(
+        place, plan, sampled(asked.workload, chosen_ids(strata)), asked.build_workload, asked.scale.workers
+    )
     return Disturbance(
         killed=kill.hit,
         tries=tries,
@@ -215,16 +218,15 @@ def _sample_plan(asked: RehearsalRequest, strata: tuple[Stratum, ...], data_set:
     request = asked.plan.request
     options = PlanOptions(
         data_set=data_set,
-        salt=request.thresholds.salt,
+        salt=request.thresholds.salt if request.thresholds else DEFAULT_SALT,
         shard_cases=request.shard_cases,
         compression=request.compression,
         # The rate is judged on its own, from the projection.
         success_threshold=0.0,
         checkpoint_seconds=CHECKPOINT_SECONDS,
     )
-    chosen = frozenset(case.id for stratum in strata for case in stratum.drawn)
-    sampled = SampledWorkload(asked.workload, chosen)
-    return make_plan(sampled, open_source(request.source), request.selection, options)
+    workload = sampled(asked.workload, chosen_ids(strata))
+    return make_plan(workload, open_source(request.source), request.selection, options)
 
 
 def measured_cases(commits: list[CommitRecord]) -> dict[str, MeasuredCase]:

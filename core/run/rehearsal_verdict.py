@@ -129,7 +129,7 @@ def _reasons(findings: Findings, projection: Projection, limits: RehearsalLimits
     if rate.value < limits.success_rate:
         reasons.append(f"{rate.value:.1%} of the cases would succeed, {limits.success_rate:.1%} are needed")
     if not projection.records.value:
-        reasons.append("not one window came out of the sample")
+        reasons.append("not one example came out of the sample")
     if limits.memory_bytes is not None and projection.peak_memory_bytes > limits.memory_bytes:
         peak, most = projection.peak_memory_bytes / 1e6, limits.memory_bytes / 1e6
         reasons.append(f"a worker would need {peak:,.0f} MB of memory, {most:,.0f} MB are allowed")

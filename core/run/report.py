@@ -76,7 +76,7 @@ class RunReport(Document):
     ``detail`` is one sentence of this execution's own, ``code`` that of the error that ended it. ``cases_planned`` is
     None where the run was never planned. ``outcomes`` and ``reasons`` count the cases of committed shards.
     ``published``: the data set is there and verified, maybe by an earlier execution. ``report_key`` is where this very
-    report stays; ``report.txt`` is the last one's.
+    report stays; ``report.txt`` is the last one's. ``page_key``: the run's page, where one could be made.
     """
 
     run_id: str
@@ -86,6 +86,7 @@ class RunReport(Document):
     code: str = ""
     output: str
     report_key: str
+    page_key: str = ""
     data_set: str | None = None
     workload: str | None = None
     published: bool = False
@@ -109,6 +110,11 @@ class RunReport(Document):
     def report_uri(self) -> str:
         """Where this report is found."""
         return f"{self.output}/{self.report_key}"
+
+    @property
+    def page_uri(self) -> str:
+        """Where the run's page is found; empty where there is none."""
+        return f"{self.output}/{self.page_key}" if self.page_key else ""
 
     @property
     def failed(self) -> bool:
@@ -156,11 +162,13 @@ def report_publication(
 
 
 def write_report(store: Store, report: RunReport, *, of_the_run: bool = True) -> None:
-    """Write the report under the execution's name and, where it speaks ``of_the_run``, as its ``report.txt``."""
-    text = report_text(report).encode()
+    """Write the report under the execution's name and, where it speaks ``of_the_run``, as its ``report.txt``, and as
+    ``report.json`` for the run's page."""
+    text, layout = report_text(report).encode(), RunLayout(report.run_id)
     store.put(report.report_key, text)
     if of_the_run:
-        store.put(RunLayout(report.run_id).report, text)
+        store.put(layout.report, text)
+        store.put(layout.report_document, report.to_bytes())
 
 
 def attempt_ends(store: Store, run_id: str) -> dict[str, int]:
@@ -210,7 +218,7 @@ def _figures(report: RunReport) -> Iterable[tuple[str, str]]:
         yield "failed", _counts(report.reasons)
     if report.success_rate is not None and report.success_threshold is not None:
         yield "success", f"{report.success_rate:.1%}, wanted {report.success_threshold:.1%}"
-    yield "windows", f"{report.records:,}"
+    yield "examples", f"{report.records:,}"
     yield "shards", f"{report.shards_committed:,} of {report.shards_planned:,} committed"
     if report.open_partitions:
         shown = ", ".join(map(str, report.first_open_partitions))

@@ -11,8 +11,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from core.judging import SplittingWorkload
 from core.schema import Schema
-from core.workload import Case, CaseResult, Cohort, Json, Source, Workload
+from core.workload import Case, CaseResult, Cohort, Columns, Json, Source, Workload
 
 FEWEST_CASES = 20
 MOST_STRATA = 10
@@ -85,3 +86,25 @@ class SampledWorkload:
 
     def card(self) -> str:
         return self.workload.card()
+
+
+@dataclass(frozen=True)
+class SampledSplittingWorkload(SampledWorkload):
+    """The same of a workload that divides its records itself."""
+
+    workload: SplittingWorkload
+
+    def filed_under(self, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self.workload.filed_under(columns)
+
+
+def sampled(workload: Workload, chosen: Collection[str]) -> SampledWorkload:
+    """The workload with some of its cases. Gates judge whole data sets: a sample has none."""
+    if isinstance(workload, SplittingWorkload):
+        return SampledSplittingWorkload(workload, chosen)
+    return SampledWorkload(workload, chosen)
+
+
+def chosen_ids(strata: Sequence[Stratum]) -> frozenset[str]:
+    """The ids of the cases that were drawn."""
+    return frozenset(case.id for stratum in strata for case in stratum.drawn)

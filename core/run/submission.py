@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,31 +16,23 @@ from core.errors import BadRequestError
 from core.run.models import Json, PlannedShard
 from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan, with_partitions
 from core.run.source import open_source
-
-if TYPE_CHECKING:
-    from core.workload import Workload
+from core.workload import SelectingWorkload, Workload
 
 DEFAULT_BUDGET_USD = 20.0
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class AskedSelection(BaseModel):
-    """Which cases; ``clinical`` is a location."""
-
-    model_config = _STRICT
-
-    cases: str = "all"
-    clinical: str | None = None
-    where: str | None = None
-
-
 class AskedRun(AskedOptions):
-    """Everything that ``casemill run`` takes, as plain JSON; ``settings`` are the workload's configuration."""
+    """Everything that ``casemill run`` takes, as plain JSON.
 
-    source: str | None = Field(min_length=1)
+    ``settings`` are the workload's configuration and ``selection`` tells it which cases; ``source`` is None for a
+    workload that reads nothing.
+    """
+
+    source: str | None = Field(default=None, min_length=1)
     workload: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     settings: Json = Field(default_factory=dict)
-    selection: AskedSelection = AskedSelection()
+    selection: Json = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> AskedRun:
@@ -50,9 +41,9 @@ class AskedRun(AskedOptions):
             raise ValueError("thresholds must rise from 0 to 1")
         try:
             # On the way to text the model would turn what is no number into null, and nobody would know.
-            json.dumps(self.settings, allow_nan=False)
+            json.dumps([self.settings, self.selection], allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError("settings must be plain JSON with finite numbers") from error
+            raise ValueError("settings and selection must be plain JSON with finite numbers") from error
         return self
 
     def to_bytes(self) -> bytes:
@@ -78,7 +69,7 @@ def submission_id(asked: AskedRun) -> str:
     """The id of the run that is asked for: the same request has the same id, and so is the same run.
 
     >>> submission_id(AskedRun(source=None, workload="toy"))
-    'toy-71f0f6c5e930'
+    'toy-346c22e99147'
     """
     return f"{asked.workload}-{hashlib.sha256(asked.to_bytes()).hexdigest()[:12]}"
 
@@ -104,16 +95,30 @@ def read_submission(given: Json | str | bytes) -> Submission:
         ) from None
 
 
-def check_locations(asked: AskedRun) -> None:
+def locations_of(asked: AskedRun, workload: Workload) -> dict[str, str]:
+    """Every location that is asked for, by the name of its field.
+
+    Raises
+    ------
+    BadRequestError
+        What the workload raises for a selection that it cannot read.
+    """
+    named = {} if asked.source is None else {"source": asked.source}
+    if isinstance(workload, SelectingWorkload):
+        named |= {f"selection.{name}": place for name, place in workload.locations(asked.selection).items()}
+    return named
+
+
+def check_locations(asked: AskedRun, workload: Workload) -> None:
     """Refuse locations that mean one thing to who asks and another, or nothing, to a machine of the cloud.
 
     Raises
     ------
     BadRequestError
-        ``not_in_a_bucket``.
+        ``not_in_a_bucket``; and as :func:`locations_of`.
     """
-    for name, location in (("source", asked.source), ("selection.clinical", asked.selection.clinical)):
-        if location is not None and not location.startswith("s3://"):
+    for name, location in locations_of(asked, workload).items():
+        if not location.startswith("s3://"):
             raise BadRequestError(
                 "not_in_a_bucket",
                 f"{location!r} cannot be read from the cloud",
@@ -143,7 +148,7 @@ def plan_asked(
     workload = build_workload(asked.workload, asked.settings)
     told = {name: getattr(asked, name) for name in AskedOptions.model_fields}
     options = PlanOptions(**told, run_id=run_id, image_digest=image_digest)
-    plan = make_plan(workload, open_source(asked.source), asked.selection.model_dump(mode="json"), options)
+    plan = make_plan(workload, open_source(asked.source), asked.selection, options)
     if not plan.cases:
         raise BadRequestError("empty_cohort", "no case is selected", where="selection", fix="Widen the selection.")
     if asked.partitions is None and width_of is not None:

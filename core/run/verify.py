@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from core.run.audit import Audit
 from core.run.layout import shard_order
 from core.run.models import (
     SPLITS,
@@ -26,6 +27,7 @@ from core.workload import Outcome
 SHARE_TOLERANCE = 0.05
 """How far a split may be from its target beyond what the largest group forces, as a share of all records."""
 
+NO_AUDIT = Audit()
 SHARD_DETAILS = {
     "shard objects": "{shards} shard objects are there",
     "checksums": "{bytes:,} bytes have the recorded sizes and SHA-256",
@@ -51,6 +53,7 @@ def verify_data_set(
     planned: Mapping[str, str],
     strangers: Sequence[str],
     extra: Sequence[Check] = (),
+    audit: Audit = NO_AUDIT,
 ) -> Verification:
     """Put the shards' findings and the manifest's own claims together.
 
@@ -64,6 +67,8 @@ def verify_data_set(
         Objects in the data set that the manifest does not name.
     extra
         Checks made by the caller, such as the seal's.
+    audit
+        The workload's, whose checks come last.
     """
     found_root = root_hash(manifest.schema_, ((item.shard, item.content_sha256) for item in findings))
     checks = [
@@ -75,6 +80,7 @@ def verify_data_set(
         _split_check(manifest, split),
         _share_check(manifest),
         _success_check(manifest),
+        *audit.checks,
     ]
     return Verification(
         data_set=manifest.name,
@@ -82,6 +88,7 @@ def verify_data_set(
         passed=all(check.passed for check in checks),
         root_hash=found_root,
         checks=tuple(checks),
+        figures=audit.figures,
     )
 
 
@@ -156,7 +163,8 @@ def _split_check(manifest: Manifest, split: SplitDocument) -> Check:
     problems = []
     for shard, case in _cases(manifest):
         sides.setdefault(case.group, set()).add(shard.split)
-        wanted = split_of(case.group, split.thresholds)
+        # A rule of the workload's own is asked about every record, when that is read back.
+        wanted = split_of(case.group, split.thresholds) if split.thresholds else shard.split
         if wanted != shard.split:
             problems.append(f"case {case.case_id} of group {case.group} is in {shard.split}, its rank says {wanted}")
     twice = {group: sorted(found) for group, found in sides.items() if len(found) > 1}
@@ -175,7 +183,7 @@ def _share_check(manifest: Manifest) -> Check:
         by_group[case.group] += case.records
     total = manifest.records
     if not total:
-        return make_check("examples", ["no case has a single window: there is nothing to learn from"], "")
+        return make_check("examples", ["no case has a single example: there is nothing to learn from"], "")
     tolerance = SHARE_TOLERANCE + max(by_group.values()) / total
     shares = record_shares(manifest)
     problems = [

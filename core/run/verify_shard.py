@@ -11,9 +11,11 @@ from core.errors import IntegrityError
 from core.examples.deflate import Block
 from core.examples.members import Compression, decompress_members
 from core.examples.parse import BatchReader
+from core.run.audit import ShardAudit
 from core.run.models import CaseEntry, ShardEntry
-from core.run.verify_values import Provenance, ValueRanges
+from core.run.verify_values import Filing, Provenance, ValueRanges
 from core.schema import Schema
+from core.workload import Json, Workload
 
 MOST_PROBLEMS = 20
 """Kept per shard and check; the rest is counted."""
@@ -33,21 +35,27 @@ _CONTENT_BYTES = 1024 * 1024
 
 @dataclass
 class ShardFindings:
-    """What was read of a shard, its true content hash, and what is wrong with it by check."""
+    """What was read of a shard, its true content hash, what is wrong with it by check, and the workload's figures."""
 
     shard: str
     content_sha256: str = ""
     records: int = 0
     bytes: int = 0
     problems: dict[str, list[str]] = field(default_factory=dict)
+    figures: Json = field(default_factory=dict)
 
     def add(self, check: str, what: str) -> None:
         """Note a problem."""
         self.problems.setdefault(check, []).append(f"{self.shard}: {what}")
 
 
-def verify_shard(data: bytes | None, entry: ShardEntry, schema: Schema, compression: Compression) -> ShardFindings:
-    """Check a shard's object (``None``: it is not there) against its manifest entry."""
+def verify_shard(
+    data: bytes | None, entry: ShardEntry, schema: Schema, compression: Compression, workload: Workload | None = None
+) -> ShardFindings:
+    """Check a shard's object (``None``: it is not there) against its manifest entry.
+
+    With ``workload``, also what that says of the records, where it says anything.
+    """
     findings = ShardFindings(entry.shard)
     if data is None:
         findings.add(PRESENT, f"{entry.path} is missing")
@@ -58,16 +66,18 @@ def verify_shard(data: bytes | None, entry: ShardEntry, schema: Schema, compress
     _check_layout(entry, len(data), findings)
     content = hashlib.sha256()
     reader = BatchReader(schema, _CONTENT_BYTES)
+    audit = ShardAudit(workload, entry.split)
     read_to = 0
     gapless = True
     for case in entry.cases:
         member = memoryview(data)[case.offset : case.offset + case.length]
         reading = _Reading(member, compression, case.records * largest_record_bytes(schema), content.copy())
-        _check_case(case, reading, reader, schema, findings)
+        _check_case(case, reading, reader, schema, findings, audit)
         if reading.whole:
             content = reading.content
         gapless = gapless and reading.whole and case.offset == read_to
         read_to += len(member)
+    findings.figures = audit.as_json()
     findings.content_sha256 = content.hexdigest()
     # Of an object that is not compressed and was read from end to end, the records' hash is its own.
     is_content = compression is Compression.NONE and gapless and read_to == len(data)
@@ -134,13 +144,21 @@ def _cut(member: memoryview, size: int) -> Iterator[memoryview]:
 
 
 def _check_case(
-    case: CaseEntry, reading: _Reading, reader: BatchReader, schema: Schema, findings: ShardFindings
+    case: CaseEntry,
+    reading: _Reading,
+    reader: BatchReader,
+    schema: Schema,
+    findings: ShardFindings,
+    audit: ShardAudit,
 ) -> None:
     ranges, provenance, records = ValueRanges(schema), Provenance(schema, case), 0
+    filing = Filing(audit.workload, case, audit.split)
     try:
         for batch in reader.batches(reading):
             ranges.add(batch.columns)
             provenance.add(batch.columns)
+            filing.add(batch.columns)
+            audit.add(batch.columns)
             records += batch.records
     except IntegrityError as error:
         fault = _fault_of_rest(reading) or error
@@ -152,7 +170,7 @@ def _check_case(
         findings.add(RECORDS, f"case {case.case_id} has {records} records, the manifest says {case.records}")
     for problem in ranges.problems():
         findings.add(VALUES, f"case {case.case_id}: {problem}")
-    for problem in provenance.problems():
+    for problem in (*provenance.problems(), *filing.problems()):
         findings.add(PROVENANCE, f"case {case.case_id}: {problem}")
 
 

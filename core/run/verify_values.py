@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.judging import SplittingWorkload
 from core.run.models import CaseEntry
 from core.schema import Kind, Schema
-from core.workload import Columns
+from core.workload import SPLITS, Columns, Split, Workload
 
 _FEW_VALUES = 4096
 _MOST_WAITING = 16
@@ -94,3 +95,27 @@ class Provenance:
             yield f"{name} is {sorted(others)[:3]} in some records, not {self._expected[name]}"
         if not self._rises:
             yield f"{self._order_field} does not rise from record to record"
+
+
+class Filing:
+    """Whether the records belong where they were filed, by the workload's own rule, where it has one."""
+
+    def __init__(self, workload: Workload | None, case: CaseEntry, split: Split) -> None:
+        self._workload = workload if isinstance(workload, SplittingWorkload) else None
+        self._case, self._split = case, split
+        self._strangers = self._on_another_side = 0
+
+    def add(self, columns: Columns) -> None:
+        """Take the next records."""
+        if self._workload is None:
+            return
+        numbers, sides = self._workload.filed_under(columns)
+        self._strangers += int(np.count_nonzero(numbers != self._case.case_number))
+        self._on_another_side += int(np.count_nonzero(sides != SPLITS.index(self._split)))
+
+    def problems(self) -> Iterator[str]:
+        """One sentence for each rule that is broken."""
+        if self._strangers:
+            yield f"{self._strangers} records belong to other cases"
+        if self._on_another_side:
+            yield f"{self._on_another_side} records do not belong to {self._split}, by the workload's rule"

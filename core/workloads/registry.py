@@ -1,34 +1,60 @@
-"""The one place where a workload is chosen by its name."""
+"""The one place where a workload is chosen by its name, which is that of its folder below ``core/workloads``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from typing import Any, cast
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, cast
 
+import core.workloads
 from core.errors import BadRequestError
-from core.workload import Workload
 
-_WORKLOADS = {"vitaldb": "core.workloads.vitaldb.workload:VitaldbWorkload"}
+if TYPE_CHECKING:
+    from core.workload import Workload
+    from core.workload_options import WorkloadOptions
+
+DEFAULT_WORKLOAD = "vitaldb"
 
 
+@cache
 def workload_names() -> tuple[str, ...]:
-    """Every known workload."""
-    return tuple(sorted(_WORKLOADS))
+    """Every known workload: one a folder."""
+    return tuple(sorted(found.name for found in iter_modules(core.workloads.__path__) if found.ispkg))
 
 
 def build_workload(name: str, configuration: dict[str, Any]) -> Workload:
-    """The workload of that name with this configuration.
+    """The workload of that name with this configuration: ``build`` of its module ``workload``.
 
     Raises
     ------
     BadRequestError
         No such workload, or a configuration that it does not take.
     """
-    if name not in _WORKLOADS:
+    _check_name(name)
+    return cast("Workload", import_module(f"core.workloads.{name}.workload").build(configuration))
+
+
+def options_of(name: str) -> type[WorkloadOptions] | None:
+    """What the workload takes on the command line: ``Options`` of its module ``options``; None where it has none.
+
+    Raises
+    ------
+    BadRequestError
+        No such workload.
+    """
+    _check_name(name)
+    module = f"core.workloads.{name}.options"
+    try:
+        return cast("type[WorkloadOptions]", import_module(module).Options)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+
+
+def _check_name(name: str) -> None:
+    if name not in workload_names():
         raise BadRequestError(
             "unknown_workload", f"no workload {name!r}", where="--workload", fix=f"Use {', '.join(workload_names())}."
         )
-    module, _, attribute = _WORKLOADS[name].partition(":")
-    factory = cast(Callable[[dict[str, Any]], Workload], getattr(import_module(module), attribute))
-    return factory(configuration)

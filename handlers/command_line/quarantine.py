@@ -82,6 +82,7 @@ def redrive(
     from core.run.plan_store import read_request
     from core.run.quarantine import redrive as request_again
     from core.run.submission import submission_id
+    from core.workloads.registry import build_workload
     from handlers.command_line.held_messages import delete, held
     from handlers.command_line.submit import begin, new_submission, submitted, submitted_lines
 
@@ -90,7 +91,9 @@ def redrive(
     request = read_request(store, run)
     with held(deployed.quarantine_queue, REDRIVE_SECONDS) as messages:
         own = [message for message in messages if message.content is not None and message.content.run_id == run]
-        again = request_again([item.content for item in own if item.content is not None], asked, request, name)
+        workload = build_workload(request.workload, request.configuration)
+        contents = [item.content for item in own if item.content is not None]
+        again = request_again(contents, asked, request, workload, name)
         dollars = deployed.budget_usd if budget is None else budget
         submission = new_submission(submission_id(again), again, dollars)
         execution, started = begin(deployed, store, submission)

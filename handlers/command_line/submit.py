@@ -39,7 +39,7 @@ def submit(
     ] = False,
     json: cohort_options.JsonOutput = False,
 ) -> int:
-    """Start a run in the cloud. Nothing is uploaded: source and clinical table are s3:// locations.
+    """Start a run in the cloud. Nothing is uploaded: what is read lies at s3:// locations.
 
     The same request is the same run: it is taken up where it was left, and never started twice at once.
 
@@ -76,8 +76,9 @@ def refuse_local(asked: cohort_options.Asked) -> None:
     BadRequestError
         ``not_in_a_bucket``.
     """
-    for name, location, verb in (("--source", asked.source, "sync"), ("--clinical", asked.clinical, "cp")):
-        if location is not None and not location.startswith("s3://"):
+    for name, location in cohort_options.locations(asked).items():
+        if not location.startswith("s3://"):
+            verb = "sync" if name == "--source" else "cp"
             last = location.rstrip("/").rpartition("/")[2] or "cohort"
             raise BadRequestError(
                 "not_in_a_bucket",
@@ -142,7 +143,9 @@ def submitted_lines(stack: DeployedStack, submission: Submission, execution: Exe
 def _check_choice(asked: cohort_options.Asked | None, run: str | None, array_width: int | None) -> None:
     if (asked is None) == (run is None):
         what = "nothing is asked for" if run is None else "a run that is there keeps its own source"
-        raise BadRequestError("bad_option", what, where="--source, --run", fix="Give one of the two.")
+        raise BadRequestError(
+            "bad_option", what, where="--source, --run", fix="Give one of the two, or a --workload that reads nothing."
+        )
     if run is not None and array_width is not None:
         raise BadRequestError(
             "bad_option", "a run that is there keeps its own width", where="--array-width", fix="Leave it out."
@@ -151,11 +154,12 @@ def _check_choice(asked: cohort_options.Asked | None, run: str | None, array_wid
 
 def _asking(asked: cohort_options.Asked, array_width: int | None, budget_usd: float) -> Submission:
     from core.run.submission import check_locations, submission_id
+    from core.workloads.registry import build_workload
 
     # Without a width the plan chooses it (core/cost/array_width.py): it lists the source anyway, and a width from a
     # listing of here would give the same request another id as soon as the source grows.
     document: AskedRun = cohort_options.asked_run(asked).model_copy(update={"partitions": array_width})
-    check_locations(document)
+    check_locations(document, build_workload(document.workload, document.settings))
     return new_submission(submission_id(document), document, budget_usd)
 
 

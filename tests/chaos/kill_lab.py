@@ -14,8 +14,10 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas  # noqa: F401  pyarrow would import it afresh in every child
 
@@ -27,7 +29,8 @@ from core.run.publish import publish
 from core.run.stop import StopRequest, stop_exit_code
 from core.run.worker import PartitionWorker
 from core.store import open_store
-from core.workload import Case
+from core.workload import Case, CaseResult, Source, Workload
+from core.workloads.trajectory.workload import TrajectoryWorkload
 from tests.toy_workload import ToyWorkload
 
 CASES = 24
@@ -39,6 +42,30 @@ CASES_LOST_AT_MOST = int(CHECKPOINT_SECONDS / CASE_SECONDS) + 2
 
 EXIT_NOT_VERIFIED = 3
 WATCHDOG_SECONDS = 120
+
+
+class ToldToy(ToyWorkload):
+    """The toy workload, at 10 ms a case."""
+
+    def __init__(self) -> None:
+        super().__init__({"cases": CASES, "seconds": CASE_SECONDS})
+
+
+class ToldTrajectory(TrajectoryWorkload):
+    """Eight blocks of trajectories, three cases each, slowed down to 10 ms a case and more."""
+
+    before_case: Callable[[Case], None]
+
+    def __init__(self) -> None:
+        super().__init__({"samples": 8 * 40, "block_size": 40})
+
+    def process(self, case: Case, source: Source | None) -> CaseResult:
+        self.before_case(case)
+        time.sleep(CASE_SECONDS)
+        return super().process(case, source)
+
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {"toy": ToldToy, "trajectory": ToldTrajectory}
 
 
 @dataclass
@@ -62,6 +89,7 @@ class Run:
     output: str
     run_id: str
     log: Path
+    workload: str
 
 
 def in_child(action: object) -> int:
@@ -82,16 +110,15 @@ def exit_code(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def prepare(output: str, number: int, folder: Path) -> Run:
+def prepare(output: str, number: int, folder: Path, workload: str) -> Run:
     """Plan a run in a child; the run's id comes back through a file."""
     told = folder / f"run-{number}.txt"
 
     def plan() -> int:
-        workload = ToyWorkload({"cases": CASES, "seconds": CASE_SECONDS})
         options = checked_options(
             data_set=f"chaos-{number}", shard_cases=4, partitions=PARTITIONS, checkpoint_seconds=CHECKPOINT_SECONDS
         )
-        made = make_plan(workload, None, {}, options)
+        made = make_plan(WORKLOADS[workload](), None, {}, options)
         write_plan(open_store(output, create="://" not in output), made)
         told.write_text(made.request.run_id)
         return EXIT_DONE
@@ -99,14 +126,14 @@ def prepare(output: str, number: int, folder: Path) -> Run:
     code = exit_code(in_child(plan))
     if code != EXIT_DONE:
         raise RuntimeError(f"planning ended with {code}")
-    return Run(output, told.read_text(), folder / f"cases-{number}.log")
+    return Run(output, told.read_text(), folder / f"cases-{number}.log", workload)
 
 
 def attempt(run: Run, partition: int) -> int:
     """One worker's life, in a child."""
     stop = StopRequest()
     stop.listen()
-    workload = ToyWorkload({"cases": CASES, "seconds": CASE_SECONDS})
+    workload: Any = WORKLOADS[run.workload]()
     log = os.open(run.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
 
     def note(case: Case) -> None:
@@ -127,7 +154,7 @@ def finish(run: Run, told: Path) -> int:
     """Verify and publish, in a child."""
     store = open_store(run.output)
     plan = read_plan(store, run.run_id)
-    done = publish(store, plan, ToyWorkload({"cases": CASES, "seconds": CASE_SECONDS}))
+    done = publish(store, plan, WORKLOADS[run.workload]())
     told.write_text(done.verification.root_hash)
     outcomes = [case.case_id for shard in done.manifest.shards for case in shard.cases]
     complete = len(outcomes) == len(set(outcomes)) == CASES
@@ -164,7 +191,7 @@ def experiment(arguments: argparse.Namespace) -> Findings:
     folder = Path(arguments.folder)
     while findings.runs == 0 or findings.kills < arguments.kills or findings.terms < arguments.terms:
         number = findings.runs
-        run = prepare(arguments.output, number, folder)
+        run = prepare(arguments.output, number, folder, arguments.workload)
         disturb(run, findings, chance, 0 if number == 0 else arguments.each, 1 if number == 0 else arguments.rivals)
         told = folder / f"hash-{number}.txt"
         code = exit_code(in_child(lambda run=run, told=told: finish(run, told)))
@@ -187,6 +214,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=8, help="disturbances a run")
     parser.add_argument("--rivals", type=int, default=1, help="workers on the same partition at once")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workload", choices=sorted(WORKLOADS), default="toy")
     sys.stdout.write(json.dumps(asdict(experiment(parser.parse_args()))) + "\n")
 
 

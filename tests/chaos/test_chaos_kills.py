@@ -31,15 +31,24 @@ class Dose:
 FOLDER = Dose(150, 70) if LONG else Dose(12, 6)
 S3 = Dose(60, 35) if LONG else Dose(6, 3)
 RIVALS = Dose(30, 15) if LONG else Dose(6, 3)
+TRAJECTORY = Dose(60, 30) if LONG else Dose(10, 3)
 
 
 def experiment(
-    output: str, folder: Path, dose: Dose, *, seed: int, rivals: int = 1, environment: dict[str, str] | None = None
+    output: str,
+    folder: Path,
+    dose: Dose,
+    *,
+    seed: int,
+    rivals: int = 1,
+    environment: dict[str, str] | None = None,
+    workload: str = "toy",
 ) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "tests.chaos.kill_lab", output, "--folder", str(folder), "--seed", str(seed),
         "--kills", str(dose.kills), "--terms", str(dose.terms), "--rivals", str(rivals),
+        "--workload", workload,
     ]  # fmt: skip
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=500, check=False, env={**os.environ, **(environment or {})}
@@ -82,3 +91,11 @@ def test_kills_on_an_emulated_s3(tmp_path: Path) -> None:
         found = experiment(output, tmp_path / "log", S3, seed=3, environment=server.environment)
     assert_sound(found, S3)
     assert found["redone"] <= found["redone_bound"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_of_trajectories(tmp_path: Path) -> None:
+    """A workload that divides and judges its records ends as well, with every gate held."""
+    found = experiment(str(tmp_path / "out"), tmp_path / "log", TRAJECTORY, seed=8, workload="trajectory")
+    assert_sound(found, TRAJECTORY)

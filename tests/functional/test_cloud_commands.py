@@ -22,6 +22,7 @@ from handlers.command_line.executions import describe
 from tests.cloud_account import CloudAccount, cloud_account
 from tests.cloud_bench import CloudBench, asked_toy
 from tests.command_line import Answer
+from tests.toy_workload import build_toy
 
 Command = Callable[..., Answer]
 
@@ -38,6 +39,7 @@ def cloud(shared: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clo
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setattr("handlers.command_line.held_messages.WAIT_SECONDS", 0)
+    monkeypatch.setattr("core.workloads.registry.build_workload", build_toy)
     yield shared
     shared.fail()
     shared.stop_all()

@@ -48,7 +48,7 @@ def test_an_execution_of_what_is_asked(cloud: CloudAccount, command: Command) ->
     (execution,) = [item for item in cloud.executions() if item["name"] == said["execution"]]
     submission = read_submission(execution["input"])
     assert submission.asked is not None
-    assert (submission.asked.partitions, submission.asked.selection.cases) == (4, "1-30")
+    assert (submission.asked.partitions, submission.asked.selection["cases"]) == (4, "1-30")
     assert submission.asked.data_set == "first"
     assert submission.run_id == submission_id(submission.asked) == said["run_id"]
     assert said["execution"] == f"{submission.run_id}-1"
@@ -69,6 +69,16 @@ def test_a_running_run_is_not_started_twice_and_a_stopped_one_gets_a_new_name(
     assert f"{first['run_id']}-2 (started)" in third.out
     assert f"casemill watch {first['run_id']} --region us-east-1" in third.out
     assert "3.0000 dollars" in third.out
+
+
+def test_a_workload_that_reads_nothing_is_submitted_without_a_source(cloud: CloudAccount, command: Command) -> None:
+    answer = command("submit", "--workload", "trajectory", "--samples", 500, "--name", "moving", "--json")
+    assert answer.code == 0, answer.err
+    (execution,) = [item for item in cloud.executions() if item["name"] == answer.json["execution"]]
+    asked = read_submission(execution["input"]).asked
+    assert asked is not None
+    assert (asked.workload, asked.source, asked.selection) == ("trajectory", None, {})
+    assert (asked.settings["samples"], asked.settings["block_size"]) == (500, 250)
 
 
 def test_an_execution_with_a_name_of_its_own_counts_as_running(cloud: CloudAccount, command: Command) -> None:
@@ -108,7 +118,10 @@ def test_a_run_is_taken_up_by_its_id(cloud: CloudAccount, command: Command) -> N
         (("--run", "../x"), "bad_submission", "run_id"),
         (("--run", "toy-none", *ASKED), "bad_option", "--source, --run"),
         (("--run", "toy-none", "--array-width", 3), "bad_option", "--array-width"),
-        (("--cases", "1-3"), "bad_option", "--cases: means nothing without --source"),
+        (("--cases", "1-3"), "no_source", "--source: the workload vitaldb reads recordings"),
+        (("--workload", "trajectory", *ASKED[:2]), "bad_option", "--source: the workload trajectory reads nothing"),
+        (("--workload", "trajectory", "--cases", "1-3"), "bad_option", "--cases: the workload trajectory knows no"),
+        (("--run", "toy-none", "--workload", "trajectory"), "bad_option", "--source, --run"),
         ((*ASKED, "--array-width", 0), "bad_command", "--array-width"),
         ((*ASKED, "--budget", 0), "bad_command", "--budget"),
         ((*ASKED, "--budget", "inf"), "bad_submission", "budget_usd"),

@@ -112,7 +112,7 @@ BAD: list[tuple[str, Callable[[Request], dict[str, Any]], str, str]] = [
     ("out below a file", lambda request: {"out": request.file("o.txt", "") / "o"}, "bad_location", "o.txt"),
     ("unknown scheme", lambda request: {"out": "ftp://host/x"}, "bad_location", "ftp"),
     ("unknown option", lambda request: {"nothing": 1}, "bad_command", "--nothing"),
-    ("no source", lambda request: {"source": None}, "bad_command", "--source"),
+    ("no source", lambda request: {"source": None}, "no_source", "--source"),
 ]
 
 

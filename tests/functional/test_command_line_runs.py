@@ -50,6 +50,8 @@ def test_a_run_tells_programs_what_it_did(tiny_run: Answer, tiny_output: Path) -
     assert json.loads((run / "verification.json").read_text())["passed"]
     assert (run / "quarantine.jsonl").read_text() == ""
     assert "12 of 12" in (run / "PROGRESS.txt").read_text()
+    assert result["report"] == str(run / "report.html")
+    assert "Verified: run" in (run / "report.html").read_text()
 
 
 def test_status_of_a_finished_run(command: Command, tiny_run: Answer, tiny_output: Path) -> None:
@@ -63,6 +65,24 @@ def test_status_of_a_finished_run(command: Command, tiny_run: Answer, tiny_outpu
     assert text.code == 0
     assert "12 of 12 (100.0%)" in text.out
     assert "verified and published" in text.out
+
+
+def test_the_report_is_written_again(command: Command, tiny_run: Answer, tiny_output: Path, tmp_path: Path) -> None:
+    location = tiny_output / "runs" / tiny_run.json["run_id"]
+    answer = command("report", location, "--out", tmp_path / "page.html", "--json")
+    assert (answer.code, answer.json["report"]) == (0, str(tmp_path / "page.html"))
+    assert (tmp_path / "page.html").read_bytes() == (location / "report.html").read_bytes()
+    without = command("report", location, "--out", tmp_path / "page.html", "--no-viewer")
+    assert without.code == 0
+    assert "(--no-viewer)" in (tmp_path / "page.html").read_text()
+    for options, code in (
+        ((location, "--source", tmp_path / "nowhere"), "bad_location"),
+        ((location, "--out", tmp_path / "nowhere" / "page.html"), "bad_location"),
+        ((tiny_output / "runs" / "nobody",), "no_run"),
+        ((tiny_output,), "bad_run"),
+    ):
+        refused = command("report", *options)
+        assert (refused.code, code in refused.err) == (64, True), refused.err
 
 
 def test_a_dry_run_writes_nothing(command: Command, tiny_cohort: TinyCohort, tmp_path: Path) -> None:
@@ -103,6 +123,10 @@ def test_other_commands_speak_json_too(command: Command, tiny_cohort: TinyCohort
     recording.write_bytes(vital_recording(1, 60))
     (inspected,) = command("inspect", recording, "--json").json
     assert (inspected["format"], inspected["header"]["version"]) == ("vital", 3)
+    viewed = command("inspect", recording, "--html", tmp_path / "case.html", "--json")
+    assert (viewed.code, viewed.json["case"]) == (0, "0007")
+    assert "Case 0007" in (tmp_path / "case.html").read_text()
+    assert "--html" in command("inspect", recording, "--clinical", recording).err
     demo = command("demo-data", "--out", tmp_path / "demo", "--cases", 1, "--json")
     assert (demo.code, demo.json["cases"]) == (0, 1)
 

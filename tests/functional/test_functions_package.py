@@ -22,6 +22,9 @@ for name in sys.argv[3:]:
     assert callable(importlib.import_module(f"handlers.{name}").handler)
 from core.workloads.registry import build_workload
 build_workload("vitaldb", {})
+import jinja2  # only the page of a run loads it
+from core.report.library import BUNDLE
+assert BUNDLE.is_relative_to(sys.argv[1]) and BUNDLE.exists()
 import duckdb  # only who filters by the clinical table loads it
 print(duckdb.sql("select 41 + 1").fetchall(), sys.modules["core"].__file__)
 """

@@ -67,6 +67,8 @@ def test_a_run_from_its_plan_to_its_mail(
     [mail] = bench.mailbox.read()
     assert mail.subject == f"Casemill (test): run {bench.run_id} is verified"
     store = open_store(bench.output)
+    assert f"Page:          {bench.output}/runs/{bench.run_id}/report.html\n" in mail.text
+    assert "Verified: run" in page(bench)
     success = json.loads(store.get("datasets/toy/_SUCCESS"))
     plan, workload = plan_asked(asked_toy(bench.settings), build_toy)
     alone = execute(open_store(tmp_path, create=True), plan, workload, build_toy, 1)
@@ -78,6 +80,25 @@ def test_a_run_from_its_plan_to_its_mail(
     assert told["CasesWithinTarget"] == 0
     assert "CostUsd" not in told, "without prices the cost is unknown, not zero"
     assert re.search("\ncost +unknown: no price could be had; nobody watched the budget\n", mail.text)
+
+
+def page(bench: FunctionsBench) -> str:
+    return open_store(bench.output).get(f"runs/{bench.run_id}/report.html").decode()
+
+
+def test_a_page_that_cannot_be_made_spoils_nothing(bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: Any) -> bytes:
+        raise ValueError("secret content")
+
+    bench.verified()
+    monkeypatch.setattr("core.report.write.render_run", broken)
+    published = bench.publish()
+    assert (published["verified"], published["report"]["page_key"]) == (True, "")
+    assert bench.notify(published=published) == {"sent": True}
+    [mail] = bench.mailbox.read()
+    assert "Page:" not in mail.text
+    assert '"code":"report_failed"' in bench.log.getvalue().replace(": ", ":")
+    assert "secret" not in bench.log.getvalue()
 
 
 def test_metrics_and_logs_name_ids_and_counts_only(bench: FunctionsBench, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,6 +269,7 @@ def test_a_failure_is_reported_with_what_is_known(bench: FunctionsBench, capsys:
     assert bench.notify(failure=failure, published=answer) == {"sent": True}
     [mail] = bench.mailbox.read()
     assert "was stopped by its budget: $21.00 are spent" in mail.text
+    assert "Over budget: run" in page(bench)
     told = figures(capsys.readouterr().out)
     assert (told["RunsFailed"], told["RunsOverBudget"], told["RunsWithinTarget"]) == (1, 1, 0)
 
@@ -288,6 +310,7 @@ def test_events_of_an_end_are_told_once(bench: FunctionsBench, capsys: pytest.Ca
     assert figures(capsys.readouterr().out) == {}
     [mail] = bench.mailbox.read()
     assert mail.subject.endswith("was stopped")
+    assert "Stopped: run" in page(bench), "nobody but the mail's function hears of such an end"
 
 
 def test_the_event_is_silent_where_the_execution_has_told(bench: FunctionsBench) -> None:

@@ -13,7 +13,9 @@ import pytest
 from core.run.threads import PLUGINS_VARIABLE, VARIABLES, limit_threads, threads_limited
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 
-HEAVY = frozenset({"aws_cdk", "boto3", "duckdb", "matplotlib", "pandas", "pyarrow", "rich", "tensorflow", "typer"})
+HEAVY = frozenset(
+    {"aws_cdk", "boto3", "duckdb", "jinja2", "matplotlib", "pandas", "pyarrow", "rich", "tensorflow", "typer"}
+)
 
 LOCAL = """
 import json, sys

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Attempt, CommitRecord, Manifest, RoundPlan
-from core.run.submission import AskedRun, AskedSelection, submission_id
+from core.run.submission import AskedRun, submission_id
 from tests.localcloud.alarms import Mail, Mailbox
 from tests.localcloud.cloud import Execution, LocalCloud
 from tests.localcloud.jobs import LocalJob
@@ -38,7 +38,7 @@ def asked(cases: str, folder: str = "vital", clinical: str = "clinical_data.csv"
         source=f"s3://recordings/{folder}",
         workload="vitaldb",
         settings=SHORT_WINDOWS,
-        selection=AskedSelection(cases=cases, clinical=f"s3://recordings/{clinical}"),
+        selection={"cases": cases, "clinical": f"s3://recordings/{clinical}"},
         **{"shard_cases": 2, "partitions": 3, **options},
     )
 

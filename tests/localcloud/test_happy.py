@@ -58,6 +58,9 @@ def test_a_run_ends_verified_with_one_mail_and_the_root_hash_of_one_machine(
         assert whole.root_hash in text
         assert "40 planned; in committed shards: 40 done" in text
         assert re.search(r"^cost +\$0\.\d+$", text, re.MULTILINE)
+    page = whole.get(f"{whole.layout.root}/report.html").decode()
+    assert "<title>Verified" in page
+    assert f"casemill report {whole.cloud.outputs['Output']}/{whole.layout.root}" in page
     assert whole.cases_worked == 40
     assert [attempt.why for attempt in whole.attempts] == 5 * ["finished"]
 
@@ -89,6 +92,7 @@ def test_a_run_over_its_budget_one_that_is_stopped_and_one_that_cannot_be_done(
     with faults(dear.cloud, slow_reading(dear, 2.0)):
         assert dear.execute(1e-12).status == "FAILED"
     assert "was stopped by its budget: $" in dear.mail().text
+    assert "<title>Over budget" in dear.get(f"{dear.layout.root}/report.html").decode()
     assert dear.start().stop().status == "ABORTED"
     assert dear.mail().subject.endswith("was stopped")
     assert new_run("nothing", "900-901").execute().status == "FAILED"

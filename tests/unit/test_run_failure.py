@@ -174,7 +174,11 @@ def test_a_run_that_was_never_planned() -> None:
     text = store.get(RunLayout("toy-1").report).decode()
     assert "the run was not planned" in text
     assert "empty_cohort" in text
-    assert [item.key for item in store.list()] == ["runs/toy-1/executions/first.txt", "runs/toy-1/report.txt"]
+    assert [item.key for item in store.list()] == [
+        "runs/toy-1/executions/first.txt",
+        "runs/toy-1/report.json",
+        "runs/toy-1/report.txt",
+    ]
 
 
 def test_an_input_that_names_no_run() -> None:

@@ -17,7 +17,7 @@ from core.run.layout import DataSetLayout
 from core.run.plan_store import read_plan
 from core.run.publish import publish, read_success
 from tests.cloud_bench import CloudBench, asked_toy
-from tests.toy_workload import ToyWorkload
+from tests.toy_workload import ToyWorkload, build_toy
 
 DATA_SET = DataSetLayout.named("toy")
 
@@ -75,7 +75,7 @@ def test_findings_publish_the_data_set_that_reading_it_back_does(bench: CloudBen
 
 def test_a_group_may_be_verified_again(bench: CloudBench) -> None:
     before = bench.store.get(bench.layout.group_findings(0))
-    assert verify_group(bench.store, bench.run_id, 0).problems == 0
+    assert verify_group(bench.store, bench.run_id, 0, build_toy).problems == 0
     assert bench.store.get(bench.layout.group_findings(0)) == before
     assert bench.publish().verification.passed
 
@@ -124,7 +124,7 @@ def test_an_object_that_changes_while_it_is_verified(bench: CloudBench, monkeypa
         return data
 
     monkeypatch.setattr(bench.store, "get", read_and_replace)
-    assert verify_group(bench.store, bench.run_id, group_of(bench)).problems == 0
+    assert verify_group(bench.store, bench.run_id, group_of(bench), build_toy).problems == 0
     monkeypatch.setattr(bench.store, "get", get)
     assert "changed after it was verified" in refused(bench)
     bench.store.put(key, sound)
@@ -258,7 +258,7 @@ def test_a_shard_that_is_not_committed_is_not_verified() -> None:
     bench = CloudBench(asked_toy())
     bench.plan()
     with pytest.raises(TransientError) as caught:
-        verify_group(bench.store, bench.run_id, 0)
+        verify_group(bench.store, bench.run_id, 0, build_toy)
     assert caught.value.code == "shards_missing"
     assert not bench.store.list(bench.layout.findings)
 
@@ -266,7 +266,7 @@ def test_a_shard_that_is_not_committed_is_not_verified() -> None:
 def test_a_record_that_speaks_of_another_shard_is_damage(bench: CloudBench) -> None:
     bench.store.put(bench.layout.commit("train-00000"), bench.store.get(bench.layout.commit("train-00001")))
     with pytest.raises(IntegrityError) as caught:
-        verify_group(bench.store, bench.run_id, 0)
+        verify_group(bench.store, bench.run_id, 0, build_toy)
     assert caught.value.code == "commit_damaged"
 
 
@@ -275,20 +275,20 @@ def test_a_record_that_leads_out_of_the_data_set_is_damage(bench: CloudBench) ->
     record["path"] = "../../secret"
     bench.store.put(bench.layout.commit("train-00000"), json.dumps(record).encode())
     with pytest.raises(IntegrityError) as caught:
-        verify_group(bench.store, bench.run_id, 0)
+        verify_group(bench.store, bench.run_id, 0, build_toy)
     assert caught.value.code == "commit_damaged"
 
 
 @pytest.mark.parametrize("group", [-1, 99])
 def test_no_such_group(bench: CloudBench, group: int) -> None:
     with pytest.raises(BadRequestError) as caught:
-        verify_group(bench.store, bench.run_id, group)
+        verify_group(bench.store, bench.run_id, group, build_toy)
     assert caught.value.code == "unknown_group"
 
 
 def test_what_is_written_stays_small_however_much_is_wrong(bench: CloudBench) -> None:
     key = object_key(bench)
     bench.store.put(key, b"\0" * len(bench.store.get(key)))
-    found = verify_group(bench.store, bench.run_id, group_of(bench))
+    found = verify_group(bench.store, bench.run_id, group_of(bench), build_toy)
     assert found.problems
     assert all(len(problems) <= 20 for shard in found.shards for problems in shard.problems.values())

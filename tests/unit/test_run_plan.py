@@ -301,7 +301,9 @@ def test_a_planner_that_ended_early_is_taken_up_with_its_partitions() -> None:
 
 def test_the_digest_of_a_plan_is_that_of_one_json_list() -> None:
     _, made = stored_plan()
-    content = [[asdict(entry.case), entry.split, entry.shard] for entry in made.cases]
+    # A case's own side is told by the plan's, so that it is no part of its text.
+    cases = [{name: value for name, value in asdict(e.case).items() if name != "split"} for e in made.cases]
+    content = [[case, entry.split, entry.shard] for case, entry in zip(cases, made.cases, strict=True)]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert plan_digest(made.cases) == made.request.plan_sha256 == hashlib.sha256(text.encode()).hexdigest()
     assert plan_digest([]) == hashlib.sha256(b"[]").hexdigest()

@@ -12,6 +12,7 @@ from core.run.quarantine import QuarantineMessage, quarantine_messages, redrive
 from core.run.split import split_of
 from core.run.submission import submission_id
 from tests.cloud_bench import CloudBench, asked_toy
+from tests.toy_workload import ToyWorkload
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def test_the_cases_go_through_again_on_the_side_they_were_on(
     bench: CloudBench, messages: list[QuarantineMessage], request_: RunRequest
 ) -> None:
     second = messages[0].model_copy(update={"case_id": "theatre3", "case_number": 1 << 52, "reason": "no_signal"})
-    asked = redrive([second, *messages, *messages], bench.asked, request_, "mended")
-    assert asked.selection.cases == f"3,{1 << 52}"
+    asked = redrive([second, *messages, *messages], bench.asked, request_, ToyWorkload({}), "mended")
+    assert asked.selection["cases"] == f"3,{1 << 52}"
     assert (asked.data_set, asked.settings, asked.workload) == ("mended", bench.asked.settings, "toy")
     assert asked.thresholds == request_.thresholds
     assert split_of("g3", request_.thresholds) in ("train", "validation", "test")
@@ -56,7 +57,7 @@ def test_the_cases_go_through_again_on_the_side_they_were_on(
 def test_without_a_name_the_new_run_names_its_data_set(
     bench: CloudBench, messages: list[QuarantineMessage], request_: RunRequest
 ) -> None:
-    assert redrive(messages, bench.asked, request_).data_set is None
+    assert redrive(messages, bench.asked, request_, ToyWorkload({})).data_set is None
 
 
 def test_what_cannot_be_sent_again(bench: CloudBench, messages: list[QuarantineMessage], request_: RunRequest) -> None:
@@ -68,5 +69,5 @@ def test_what_cannot_be_sent_again(bench: CloudBench, messages: list[QuarantineM
         (messages, "../x", "bad_option"),
     ):
         with pytest.raises(BadRequestError) as caught:
-            redrive(given, bench.asked, request_, name)
+            redrive(given, bench.asked, request_, ToyWorkload({}), name)
         assert caught.value.code == code

@@ -16,7 +16,6 @@ from core.run.pins import CloudPins, pin, read_pins
 from core.run.plan import PlanOptions, make_plan
 from core.run.submission import (
     AskedRun,
-    AskedSelection,
     Submission,
     check_locations,
     plan_asked,
@@ -60,9 +59,9 @@ def test_a_submission_reads_back_from_its_json() -> None:
         (asking(partitions=10_001), "asked.partitions"),
         (asking(workload="Vital DB"), "asked.workload"),
         (asking(source=""), "asked.source"),
-        ({"run_id": "a", "asked": {"workload": "vitaldb"}}, "asked.source"),
+        ({"run_id": "a", "asked": {"source": "s3://b"}}, "asked.workload"),
         (asking(success_threshold=2), "asked.success_threshold"),
-        (asking(selection={"cases": 3}), "asked.selection.cases"),
+        (asking(selection=["1-3"]), "asked.selection"),
         (asking(data_set="../x"), "asked.data_set"),
         (asking(settings={"window_s": float("nan")}), "asked"),
         (asking(settings={"window_s": object()}), "asked"),
@@ -105,7 +104,8 @@ def test_the_id_depends_on_everything_that_is_asked_and_on_nothing_else() -> Non
 
 
 def test_the_command_line_plans_what_the_plan_function_plans(tiny_cohort: TinyCohort) -> None:
-    asked = Asked(source=str(tiny_cohort.source), clinical=str(tiny_cohort.clinical), cases="1-6", name="tiny")
+    of_workload = {"clinical": str(tiny_cohort.clinical), "cases": "1-6"}
+    asked = Asked(source=str(tiny_cohort.source), name="tiny", of_workload=of_workload)
     by_command_line, workload = plan_of(asked)
     document = AskedRun.model_validate_json(asked_run(asked).to_bytes())
     by_function, _ = plan_asked(document, build_workload)
@@ -154,18 +154,19 @@ def test_a_source_without_the_cases_asked_for(tiny_cohort: TinyCohort) -> None:
 @pytest.mark.parametrize("location", ["/data", "file:///data", "memory://", "data", "http://host/x"])
 def test_only_buckets_are_read_from_the_cloud(location: str) -> None:
     with pytest.raises(BadRequestError) as caught:
-        check_locations(AskedRun(source=location, workload="toy"))
+        check_locations(AskedRun(source=location, workload="toy"), ToyWorkload({}))
     assert (code_of(caught), caught.value.where) == ("not_in_a_bucket", "source")
     with pytest.raises(BadRequestError) as caught:
-        check_locations(AskedRun(source="s3://b", workload="toy", selection=AskedSelection(clinical=location)))
-    assert caught.value.where == "selection.clinical"
+        check_locations(
+            AskedRun(source="s3://b", workload="toy", selection={"table": location, "cases": "1"}), ToyWorkload({})
+        )
+    assert caught.value.where == "selection.table"
 
 
 def test_buckets_and_no_source_at_all_are_fine() -> None:
-    check_locations(AskedRun(source=None, workload="toy"))
-    check_locations(
-        AskedRun.model_validate({"source": "s3://b/p", "workload": "toy", "selection": {"clinical": "s3://b/c.csv"}})
-    )
+    check_locations(AskedRun(workload="toy"), ToyWorkload({}))
+    asked = AskedRun(source="s3://b/p", workload="toy", selection={"table": "s3://b/c.csv"})
+    check_locations(asked, ToyWorkload({}))
 
 
 def test_a_run_is_planned_once_and_then_taken_up() -> None:

@@ -13,7 +13,7 @@ from core.workloads.vitaldb.signals import Signals
 
 
 def signals(column: list[float]) -> Signals:
-    return Signals(np.repeat(np.array(column, float)[:, None], len(FEATURES), axis=1), {}, {}, 3)
+    return Signals(np.repeat(np.array(column, float)[:, None], len(FEATURES), axis=1), {}, {}, {}, 3)
 
 
 def expected(column: list[float], feature: Feature) -> list[int]:

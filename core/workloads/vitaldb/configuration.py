@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from core.errors import BadRequestError
+from core.workloads.settings import checked_settings
 from core.workloads.vitaldb.profiles import Profile, resolve_profiles
 
 DEFAULT_CONCENTRATIONS = {
@@ -51,9 +51,4 @@ def resolve_configuration(settings: dict[str, Any]) -> Configuration:
     BadRequestError
         An unknown setting or a value out of its bounds.
     """
-    try:
-        return Configuration.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise BadRequestError("bad_setting", first["msg"], where=name, fix="See docs/vitaldb.md.") from error
+    return checked_settings(Configuration, settings, "docs/vitaldb.md")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import PurePosixPath
 from typing import Any
 
 from core.errors import BadRequestError, ContentError
 from core.recording.model import Track
 from core.recording.read import read_recording
 from core.store import open_object
+from core.workload import CaseTraces
+from core.workloads.vitaldb.clinical import read_clinical
+from core.workloads.vitaldb.configuration import resolve_configuration
 from core.workloads.vitaldb.features import FEATURES
+from core.workloads.vitaldb.identity import case_number
+from core.workloads.vitaldb.patient import Patient, patient_of
 from core.workloads.vitaldb.profiles import Profile, choose_profile
 from core.workloads.vitaldb.quality import loss_figures
+from core.workloads.vitaldb.traces import case_traces
 from core.workloads.vitaldb.units import Quantity, factors
 
 Json = dict[str, Any]
@@ -58,6 +65,28 @@ def inspect_recording(uri: str, profiles: tuple[Profile, ...]) -> Json:
         "features": features,
         "loss": loss_figures(recording.loss),
     }
+
+
+def trace_recording(uri: str, profile: str, clinical: str | None) -> CaseTraces:
+    """A recording as the case viewer shows it; without a row in the ``clinical`` table its patient takes defaults.
+
+    Raises
+    ------
+    ContentError
+        ``unreadable`` or ``unknown_unit``.
+    BadRequestError
+        No such file, or a table that cannot be read.
+    """
+    configuration = resolve_configuration({"profiles": profile})
+    wanted = frozenset(track for item in configuration.profiles for track in item.tracks())
+    store, key = open_object(uri)
+    name = PurePosixPath(key).stem
+    row = read_clinical(clinical).rows.get(case_number(name)) if clinical else None
+    try:
+        recording = read_recording(key, store.stream(key), wanted)
+    except FileNotFoundError:
+        raise BadRequestError("no_recording", "no such file", where=uri, fix="Check the spelling.") from None
+    return case_traces(name, recording, patient_of(row) if row else Patient(), configuration)
 
 
 def _unknown(quantity: Quantity, track: Track) -> list[str]:

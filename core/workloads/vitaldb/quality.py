@@ -32,6 +32,7 @@ def case_figures(profile: str, patient: Patient, signals: Signals, windows: int,
         "below_range_seconds": _counted(signals, lambda values, feature: values < feature.minimum),
         "above_range_seconds": _counted(signals, lambda values, feature: values > feature.maximum),
         "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
+        "samples": signals.samples,
         "units": signals.units,
         "static_imputed": list(patient.imputed),
         "loss": loss_figures(loss),
@@ -80,6 +81,8 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
     static_imputed: Counter[str] = Counter()
     without_ventilator = 0
     for case in figures:
+        if "seconds" not in case:
+            continue  # it failed before its signals were read: there is nothing to add up
         cases += 1
         seconds += case["seconds"]
         profiles[case["profile"]] += 1

@@ -40,10 +40,11 @@ class CleanTrack:
 @dataclass(frozen=True)
 class Signals:
     """The grid [T, 16] in clinical units (each feature's seconds stand together in memory), and what was cleaned away
-    to get it."""
+    to get it; ``samples`` are the records of each track."""
 
     grid: Floats
     cleaned: dict[str, int]
+    samples: dict[str, int]
     units: dict[str, list[str]]
     signal_groups: int
 
@@ -70,15 +71,9 @@ def extract_signals(
         ``unknown_unit``: a track of the profile declares a unit outside its list, recorded or not.
     """
     cleaned: Counter[str] = Counter()
+    tracks = clean_tracks(recording, profile, patient, concentrations, cleaned)
     feature_of = {track: _feature(name) for track, name in profile.tracks().items()}
     own = _own(recording, profile)
-    tracks: dict[str, CleanTrack] = {}
-    timelines = Timelines(recording.t0)
-    for name, track in own.items():
-        dose = _dose_factor(name, feature_of[name], patient, concentrations)
-        tracks[name] = _clean(track, feature_of[name], timelines.of(track.times), dose, cleaned)
-    for source in profile.blood_pressure:
-        _drop_contradictions(source, tracks, cleaned)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
     for row, feature in zip(rows, FEATURES, strict=True):
@@ -88,9 +83,31 @@ def extract_signals(
     return Signals(
         grid=rows.T,
         cleaned=dict(sorted(cleaned.items())),
+        samples={name: len(own[name].times) for name in sorted(own)},
         units={name: _units_of(own[name], feature_of[name]) for name in sorted(own)},
         signal_groups=sum(any(name in valid for name in group) for group in SIGNAL_GROUPS),
     )
+
+
+def clean_tracks(
+    recording: Recording, profile: Profile, patient: Patient, concentrations: dict[str, float], cleaned: Counter[str]
+) -> dict[str, CleanTrack]:
+    """The profile's tracks that are there, cleaned and converted, by name; ``cleaned`` counts by track and rule.
+
+    Raises
+    ------
+    ContentError
+        As :func:`extract_signals`.
+    """
+    feature_of = {track: _feature(name) for track, name in profile.tracks().items()}
+    tracks: dict[str, CleanTrack] = {}
+    timelines = Timelines(recording.t0)
+    for name, track in _own(recording, profile).items():
+        dose = _dose_factor(name, feature_of[name], patient, concentrations)
+        tracks[name] = _clean(track, feature_of[name], timelines.of(track.times), dose, cleaned)
+    for source in profile.blood_pressure:
+        _drop_contradictions(source, tracks, cleaned)
+    return tracks
 
 
 def _units_of(track: Track, feature: Feature) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,23 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from core.errors import BadRequestError, ContentError
+from core.recording.model import Recording
 from core.recording.read import read_recording
 from core.schema import Field, Kind, Role, Schema
-from core.workload import Case, CaseResult, Cohort, Columns, DataSetFacts, Description, Outcome, Source
+from core.workload import (
+    Case,
+    CaseResult,
+    CaseTraces,
+    Cohort,
+    Columns,
+    DataSetFacts,
+    Description,
+    Distribution,
+    Oddity,
+    Outcome,
+    Picture,
+    Source,
+)
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
@@ -24,7 +38,9 @@ from core.workloads.vitaldb.metadata import describe
 from core.workloads.vitaldb.patient import STATIC_NAMES, Patient, patient_of
 from core.workloads.vitaldb.profiles import choose_profile
 from core.workloads.vitaldb.quality import case_figures, case_histograms, loss_figures
+from core.workloads.vitaldb.reporting import distributions, oddities
 from core.workloads.vitaldb.signals import extract_signals
+from core.workloads.vitaldb.traces import case_traces
 from core.workloads.vitaldb.windows import count_windows, cut_windows, observed_share, start_seconds, targets
 
 Json = dict[str, Any]
@@ -53,6 +69,13 @@ class VitaldbWorkload:
             raise BadRequestError("bad_selection", error.errors()[0]["msg"], where="selection") from error
         return select_cohort(source, checked, self._configuration)
 
+    def locations(self, selection: Json) -> Mapping[str, str]:
+        clinical = selection.get("clinical")
+        return {} if clinical is None else {"clinical": clinical}
+
+    def narrowed(self, selection: Json, numbers: Sequence[int]) -> Json:
+        return {**selection, "cases": ",".join(map(str, sorted(numbers)))}
+
     def process(self, case: Case, source: Source | None) -> CaseResult:
         try:
             return self.examples(case, self.extract(case, source))
@@ -70,13 +93,11 @@ class VitaldbWorkload:
         ContentError
             ``not_found``: there is no recording, which may change.
         """
-        if case.key is None or source is None:
-            raise ContentError("not_found", "no recording in the source")
         try:
-            recording = read_recording(case.key, source.read(case.key), self._wanted, may_stop=True)
-        except FileNotFoundError:
-            raise ContentError("not_found", "gone since planning") from None
+            recording = self._recording(case, source)
         except ContentError as error:
+            if error.code == "not_found":
+                raise
             return GridExtract(error.code, _detail(error))
         flags = ("truncated",) if recording.loss.truncated else ()
         profile = choose_profile(self._configuration.profiles, recording.tracks)
@@ -130,6 +151,29 @@ class VitaldbWorkload:
     def describe(self, facts: DataSetFacts) -> Description:
         return describe_data_set(facts)
 
+    def distributions(
+        self, figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]
+    ) -> Sequence[Distribution]:
+        return distributions(self._configuration.profiles, figures, histograms)
+
+    def pictures(self, cases: Sequence[Case]) -> Sequence[Picture]:
+        return ()
+
+    def oddities(self, figures: Iterable[tuple[str, Json]], most: int) -> Sequence[Oddity]:
+        return oddities(figures, most)
+
+    def traces(self, case: Case, source: Source | None) -> CaseTraces:
+        return case_traces(case.id, self._recording(case, source), _patient(case), self._configuration)
+
+    def _recording(self, case: Case, source: Source | None) -> Recording:
+        """Errors as :meth:`extract`, and those of a recording that cannot be read."""
+        if case.key is None or source is None:
+            raise ContentError("not_found", "no recording in the source")
+        try:
+            return read_recording(case.key, source.read(case.key), self._wanted, may_stop=True)
+        except FileNotFoundError:
+            raise ContentError("not_found", "gone since planning") from None
+
     def _columns(self, case: Case, clinical: Floats, patient: Patient, count: int) -> Columns:
         configuration = self._configuration
         grid = normalised_grid(clinical)
@@ -142,6 +186,10 @@ class VitaldbWorkload:
             "targets": targets(grid, count, configuration),
             "timeseries": cut_windows(grid, configuration),
         }
+
+
+build = VitaldbWorkload
+"""What the registry calls with the configuration."""
 
 
 def example_schema(configuration: Configuration) -> Schema:
