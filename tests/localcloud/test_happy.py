@@ -34,6 +34,7 @@ EVERYWHERE = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegment
 
 RARE = {
     ("publish", "sqs:SendMessage"): "only where a case has failed (tests of the functions)",
+    ("plan", "s3:DeleteObject"): "only where an earlier planner left parts of another plan (tests of submissions)",
     ("notify", "s3:DeleteObject"): "only where the report's function failed too (tests of the functions)",
     ("notify", "sqs:SendMessage"): "only Lambda itself does",
     ("verify", "s3:ListBucket"): "S3 asks for it before it says that an object is missing",
