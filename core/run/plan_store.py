@@ -47,6 +47,12 @@ def write_plan(store: Store, plan: Plan) -> None:
     store.put_if_absent(layout.request, request.to_bytes())
 
 
+def plan_parts(plan: Plan) -> tuple[tuple[str, bytes], ...]:
+    """Key and content of the cases and of the shards, as :func:`write_plan` writes them."""
+    layout = RunLayout(plan.request.run_id)
+    return (layout.cases, _cases_to_parquet(plan)), (layout.shards, plan.shards.to_bytes())
+
+
 def _stored_shards(store: Store, plan: Plan) -> ShardPlan:
     """The shards as they were planned first: the same, but perhaps in other partitions."""
     run_id = plan.request.run_id

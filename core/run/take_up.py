@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Json, PlannedShard, RunRequest, ShardPlan
-from core.run.plan import plan_digest
-from core.run.plan_store import read_plan, write_plan
+from core.run.plan import Plan, plan_digest
+from core.run.plan_store import plan_parts, read_plan, write_plan
 from core.run.publish import read_success
 from core.run.submission import AskedRun, Submission, plan_asked
 from core.store import Store
@@ -62,11 +62,21 @@ def plan_submission(
     if not store.put_if_absent(layout.asked, asked.to_bytes()):
         _check_same(store, layout, asked)
     if store.head(layout.request) is None:
-        # Parts that a planner left that ended before its last word; by now the source may hold other cases.
-        store.delete(layout.cases)
-        store.delete(layout.shards)
+        _remove_other_parts(store, plan)
     write_plan(store, plan)
     return _stored_run(store, submission.run_id)
+
+
+def _remove_other_parts(store: Store, plan: Plan) -> None:
+    """Remove the parts of another plan, left by a planner that ended before its last word: by now the source may hold
+    other cases. Parts of this very plan may be those of a planner that works at the same time, and stay."""
+    for key, own in plan_parts(plan):
+        try:
+            found = store.get(key)
+        except FileNotFoundError:
+            continue
+        if found != own:
+            store.delete(key)
 
 
 def take_up(store: Store, submission: Submission) -> StoredRun | None:

@@ -23,6 +23,7 @@ from core.run.submission import (
     submission_id,
 )
 from core.run.take_up import plan_submission, read_asked, take_up
+from core.store import ObjectInfo, Store
 from core.workloads.registry import build_workload
 from tests.cloud_bench import CloudBench, asked_toy
 from tests.tiny_recordings import TinyCohort
@@ -240,6 +241,31 @@ def test_what_a_planner_left_that_died_is_no_part_of_the_next_plan(left: str) ->
     assert bench.work().action == "verify"
     bench.verify()
     assert bench.publish().verification.passed
+
+
+def test_two_planners_at_once_never_take_each_others_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looked for the first one's last word just before it was written."""
+    bench = CloudBench(asked_toy())
+    head, delete, deleted = Store.head, Store.delete, list[str]()
+
+    def late(store: Store, key: str) -> ObjectInfo | None:
+        found = head(store, key)
+        if key == bench.layout.request and found is None:
+            monkeypatch.setattr(Store, "head", head)
+            bench.plan()
+        return found
+
+    def remember(store: Store, key: str) -> None:
+        deleted.append(key)
+        delete(store, key)
+
+    bench.store.put(bench.layout.asked, bench.asked.to_bytes())
+    assert take_up(bench.store, Submission(run_id=bench.run_id, asked=bench.asked)) is None
+    monkeypatch.setattr(Store, "delete", remember)
+    monkeypatch.setattr("core.run.take_up.take_up", lambda store, submission: None)
+    monkeypatch.setattr(Store, "head", late)
+    assert sum(shard.cases for shard in bench.plan().shards.shards) == 10
+    assert deleted == []
 
 
 def test_a_stored_plan_that_is_not_one_plan_is_damage() -> None:
