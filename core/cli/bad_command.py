@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ValidationError
 from typer.exceptions import TyperException
 
 from core.errors import BadRequestError
@@ -98,6 +97,8 @@ def _place(error: TyperException) -> str:
 
 
 def _wrong_value(error: TyperException) -> str:
+    from pydantic import ValidationError
+
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ValidationError):
         first = cause.errors()[0]

@@ -138,7 +138,7 @@ def test_figures_are_made_anew_from_a_run_and_used(
 def test_fit_refuses_what_it_cannot_use(
     command: Command, tiny_run: Answer, tmp_path: Path, tiny_cohort: TinyCohort
 ) -> None:
-    asked = ["--machine", "x", "--date", "x"]
+    asked = ["--machine", "x", "--date", "2026-01-31"]
     answer = command("fit", tmp_path, *asked)
     assert (answer.code, "[bad_run]" in answer.err) == (64, True)
     answer = command("fit", tiny_run.json["run_location"], *asked, "--layouts", tiny_cohort.source / "0001.csv")

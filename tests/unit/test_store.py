@@ -78,7 +78,7 @@ def test_folders(tmp_path: Path) -> None:
     for location, create, problem in (
         (tmp_path / "missing", False, "no such folder"),
         (file, False, "is not a folder"),
-        (file, True, "exists"),
+        (file, True, "not a folder"),
         (file / "below", True, "directory"),
     ):
         with pytest.raises(BadRequestError, match=problem):
