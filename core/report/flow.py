@@ -1,4 +1,4 @@
-"""What is in the data set: the flow from the cohort to windows with every loss, the splits, and the cases."""
+"""What is in the data set: the flow from the cohort to examples with every loss, the splits, and the cases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_OUTCOME = "no outcome"
 
 
 def flow_steps(documents: RunDocuments) -> tuple[FlowStep, ...]:
-    """From the planned cases to those with windows, as a CONSORT diagram has it."""
+    """From the planned cases to those with examples, as a CONSORT diagram has it."""
     entries = [entry for _, entry in committed_cases(documents)]
     planned = documents.plan.cases if documents.plan else ()
     groups_planned = {item.case.group for item in planned} or {entry.group for entry in entries}
@@ -48,7 +48,7 @@ def flow_steps(documents: RunDocuments) -> tuple[FlowStep, ...]:
             _groups(read),
             losses=(_loss("empty: too short for a single window", empty),) if empty else (),
         ),
-        FlowStep("With windows", len(done), _groups(done), records=sum(entry.records for entry in done)),
+        FlowStep("With examples", len(done), _groups(done), records=sum(entry.records for entry in done)),
     )
 
 

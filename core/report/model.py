@@ -55,7 +55,7 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class SplitLine:
-    """What one split holds: ``done`` of its ``cases`` have windows; shares are of all windows."""
+    """What one split holds: ``done`` of its ``cases`` have examples; shares are of all examples."""
 
     split: Split
     cases: int

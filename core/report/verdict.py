@@ -18,7 +18,7 @@ CHECK_MEANINGS: dict[str, str] = {
     "cases": "Every planned case has exactly one outcome",
     "counts": "All sums add up",
     "split": "Nobody stands on two sides of the split",
-    "shares": "Training, validation and test have about 70, 15 and 15 % of the windows",
+    "shares": "Training, validation and test have about 70, 15 and 15 % of the examples",
     "success rate": "Enough of the planned cases could be used",
     "examples": "There is something to learn from",
     "seal": "The data set's documents are unchanged since it was verified",

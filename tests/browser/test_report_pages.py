@@ -134,7 +134,7 @@ def test_tables_sort_and_filter(opening: Opener, synthetic: tuple[Reported, Synt
     page = opened.page
     windows = sorted(case["records"] for shard in reported.manifest["shards"] for case in shard["cases"])
     column = "[...document.querySelectorAll('#cases-table tbody tr')].map((row) => Number(row.cells[4].textContent))"
-    button = page.get_by_role("region", name="Cases", exact=True).get_by_role("button", name="Windows")
+    button = page.get_by_role("region", name="Cases", exact=True).get_by_role("button", name="Examples")
     button.click()
     assert page.evaluate(column) == windows
     button.focus()
