@@ -33,6 +33,7 @@ from tests.documented_commands import (
 
 EXCUSED: dict[str, str] = {
     r"make (demo|test|chaos|docs)": "run by .ci/run itself",
+    r"make cloud": "tests/localcloud/test_serve.py starts and ends it",
     r"make setup": "is the first part of make demo, which .ci/run runs",
     r"make build": "tests/functional/test_functions_package.py assembles the package",
     r"make bench": "about ten minutes; tests/functional/test_benchmarks.py runs every part of it small",
@@ -136,8 +137,8 @@ def run(place: Path, line: str) -> str:
 
 def as_it_is_here(place: Path, text: str) -> str:
     """With the run's id in the place of a made-up one."""
-    (run_folder,) = (place / "demo" / "out" / "runs").glob("*") if not ALL else [first_run(place)]
-    return re.sub(r"RUN_ID|vitaldb-0123456789ab|runs/\*", lambda found: _run_id(found[0], run_folder.name), text)
+    run_id = first_run(place).name
+    return re.sub(r"RUN_ID|vitaldb-0123456789ab|runs/\*", lambda found: _run_id(found[0], run_id), text)
 
 
 def _run_id(found: str, run_id: str) -> str:
@@ -145,7 +146,7 @@ def _run_id(found: str, run_id: str) -> str:
 
 
 def first_run(place: Path) -> Path:
-    """The oldest run: slow commands make more."""
+    """The oldest run: some commands make more."""
     return min((place / "demo" / "out" / "runs").glob("*"), key=lambda path: (path / "run.json").stat().st_mtime)
 
 
