@@ -19,7 +19,7 @@ help:
 	@echo "make browser  open run reports in a real Chromium and look at them (apt install chromium npm)"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make cloud  bring the app up in an emulator on this machine, do a demo run in it and stay open (docs/local-cloud.md)"
-	@echo "make cloud-cli  the real cdk and aws commands against that emulator, which installs both (about a minute)"
+	@echo "make cloud-cli  test make cloud, and the real cdk and aws commands against it, which installs both (two minutes)"
 	@echo "make bench  measure speed and memory beside the usual tools and the bare limits (about ten minutes)"
 	@echo "make setup  only make .venv with the casemill command"
 	@echo "make lock   pin the dependencies anew (requirements.txt, the image's and the functions')"

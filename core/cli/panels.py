@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-COHORT, DATA_SET, WORKLOAD = "Cohort", "Data set", "Windows and signals"
+DATA_SET = "Data set"
 MACHINE, MONEY, CLOUD = "How it runs", "Time and money", "In the cloud"
 
 SHOWN: dict[str, tuple[str | None, str | None]] = {
@@ -17,21 +17,32 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "runs": (None, "RUN"),
     "data_set": (None, "DATA_SET"),
     "files": (None, "FILE"),
-    "clinical": (COHORT, "LOCATION"),
-    "cases": (COHORT, "CASES"),
-    "where": (COHORT, "SQL"),
+    "clinical": (None, "LOCATION"),
+    "cases": (None, "CASES"),
+    "where": (None, "SQL"),
     "name": (DATA_SET, "NAME"),
     "salt": (DATA_SET, "TEXT"),
     "split_from": (DATA_SET, "LOCATION"),
     "shard_cases": (DATA_SET, "N"),
     "success_threshold": (DATA_SET, "SHARE"),
     "gzip": (DATA_SET, None),
-    "workload": (WORKLOAD, "NAME"),
-    "profile": (WORKLOAD, "NAME"),
-    "window_s": (WORKLOAD, "SECONDS"),
-    "step_s": (WORKLOAD, "SECONDS"),
-    "horizon_s": (WORKLOAD, "SECONDS"),
-    "concentration": (WORKLOAD, "TRACK=N"),
+    "workload": (None, "NAME"),
+    "set": (None, "NAME=VALUE"),
+    "source_licence": (DATA_SET, "LICENCE"),
+    "profile": (None, "NAME"),
+    "window_s": (None, "SECONDS"),
+    "step_s": (None, "SECONDS"),
+    "horizon_s": (None, "SECONDS"),
+    "concentration": (None, "TRACK=N"),
+    "samples": (None, "N"),
+    "block_size": (None, "N"),
+    "frames": (None, "N"),
+    "image": (None, "PIXELS"),
+    "channels": (None, "1|3"),
+    "augment": (None, "SHARE"),
+    "preset": (None, "NAME"),
+    "camera": (None, "auto|fixed"),
+    "out_of_frame": (None, "WORD"),
     "workers": (MACHINE, "N"),
     "checkpoint_seconds": (MACHINE, "SECONDS"),
     "largest_case_bytes": (MACHINE, "BYTES"),
@@ -60,7 +71,8 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "made_by": (None, "TEXT"),
     "layouts": (None, "FILE"),
 }
-"""Group (None: the general one, which comes first) and word for the value, by the parameter's name."""
+"""Group (None: the general one, which comes first, or that of its workload) and word for the value, by the
+parameter's name."""
 
 FEW = 7
 """A command with fewer options has one group."""

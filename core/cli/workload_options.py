@@ -42,14 +42,15 @@ def source_option() -> Any:
 
 def _shown(workload: str, option: Any, earlier: Sequence[Any]) -> Any:
     """The option in the panel of its workload, or of both."""
-    help_text, panel, default = option.help, f"Workload {workload}", option.show_default
+    help_text, panel = option.help, f"Workload {workload}"
+    if isinstance(option.show_default, str):
+        help_text = f"{help_text.rstrip('.')}; {option.show_default} if not given."
     if earlier:
         other = earlier[1]
         help_text, panel = f"{other.help} {workload}: {help_text}", f"{other.rich_help_panel}, {workload}"
-        default = default if default == other.show_default else False
     # A copy: the declaration stays as its workload wrote it.
     return typer.Option(
-        *(option.param_decls or ()), help=help_text, rich_help_panel=panel, show_default=default,
+        *(option.param_decls or ()), help=help_text, rich_help_panel=panel, show_default=False,
         min=option.min, max=option.max,
     )  # fmt: skip
 

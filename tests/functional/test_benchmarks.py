@@ -156,11 +156,11 @@ def test_full_size_is_what_the_goals_speak_of() -> None:
     assert FULL.cohorts == (100, 1_000, 10_000)
 
 
-def test_contestants_take_turns_after_a_warm_up() -> None:
+def test_contestants_take_turns_each_after_a_call_that_does_not_count() -> None:
     calls: list[str] = []
     ticks = itertools.count()
     found = in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, clock=lambda: next(ticks))
-    assert calls == ["a", "b", "a", "b", "a", "b"]
+    assert calls == ["a", "a", "b", "b", "a", "a", "b", "b"]
     assert found == {"a": Times((1, 1)), "b": Times((1, 1))}
 
 

@@ -53,7 +53,7 @@ def test_the_help_of_a_large_command_fits_and_is_in_groups(command: Command) -> 
     for asked in ("--help", "-h"):
         answer = command("run", asked)
         assert answer.code == 0
-    for group in ("Options", "Cohort", "Data set", "Windows and signals", "How it runs"):
+    for group in ("Options", "Data set", "How it runs", "Workload trajectory", "Workload vitaldb"):
         assert f"─ {group} ─" in answer.out
     assert "…" not in answer.out, "no name of an option may be cut"
     assert max(map(len, answer.out.splitlines())) <= 80
@@ -133,7 +133,8 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["watchh"], "casemill: there is no command 'watchh'", "Did you mean watch?"),
     (["quarantine", "lst"], "casemill quarantine: there is no command 'lst'", "Did you mean list?"),
     (["run", "--sourc", "x"], "--sourc: there is no such option", "Did you mean --source? See casemill run --help."),
-    (["run"], "--source: is missing", "See casemill run --help."),
+    (["run"], "--out: is missing", "See casemill run --help."),
+    (["run", "--out", "o"], "--source: the workload vitaldb reads recordings", "Give --source."),
     (["run", "--source"], "--source: needs a value", "--help"),
     (["run", "--source", "", "--out", "o"], "--source: the value is empty", "variable of the shell"),
     (["run", "--source", "s", "--out="], "--out: the value is empty", "variable of the shell"),

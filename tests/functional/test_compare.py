@@ -158,7 +158,7 @@ def test_metadata_that_cannot_be_read(command: Command, tiny_run: Answer, copy: 
         (lambda folder: (folder / "manifest.json").write_text("{}") and folder, "no_manifest", 1),
         (lambda folder: (folder / "run.json").write_text("{}") and folder, "bad_run", 64),
         (lambda folder: "http://example.org/x", "bad_location", 64),
-        (lambda folder: "", "not_comparable", 64),
+        (lambda folder: "", "bad_command", 64),
     ],
 )
 def test_what_is_neither(

@@ -33,7 +33,7 @@ from tests.documented_commands import (
 
 EXCUSED: dict[str, str] = {
     r"make (demo|test|chaos|docs)": "run by .ci/run itself",
-    r"make cloud": "tests/localcloud/test_serve.py starts and ends it",
+    r"make cloud": "tests/cloudcli/test_serve.py starts and ends it (make cloud-cli)",
     r"make setup": "is the first part of make demo, which .ci/run runs",
     r"make build": "tests/functional/test_functions_package.py assembles the package",
     r"make bench": "about ten minutes; tests/functional/test_benchmarks.py runs every part of it small",

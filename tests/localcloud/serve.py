@@ -24,7 +24,7 @@ from rich.console import Console
 
 from core.errors import EXIT_BAD_REQUEST, EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_VERIFIED
 from tests.command_line import REPOSITORY
-from tests.localcloud.steps import BackgroundCommand, FailedStepError, Steps
+from tests.localcloud.steps import BackgroundCommand, FailedStepError, Steps, Undisturbed
 
 if TYPE_CHECKING:
     from tests.localcloud.attendant import Attendant
@@ -37,6 +37,7 @@ SAY_ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed", "ABORTED": "was stopp
 UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
 """What would lead the tools elsewhere."""
 
+undisturbed = Undisturbed()
 out = Console(soft_wrap=True, highlight=False, markup=False)
 
 
@@ -88,14 +89,18 @@ def _refuse(what: str) -> NoReturn:
 def _obey_signals() -> None:
     """The first one ends everything in order, and no second one disturbs that."""
 
-    def end(number: int, frame: object) -> NoReturn:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+    def end() -> NoReturn:
         out.print("\nEnding ...")
         raise KeyboardInterrupt
 
+    def come(number: int, frame: object) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        if not undisturbed.keep(end):
+            end()
+
     for each in SIGNALS:
-        signal.signal(each, end)
+        signal.signal(each, come)
 
 
 @contextmanager
@@ -117,6 +122,11 @@ def _own_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def _beside(stack: ExitStack, command: Sequence[str], scratch: Path) -> BackgroundCommand:
+    with undisturbed:
+        return stack.enter_context(BackgroundCommand(command, scratch))
+
+
 def _start(folder: Path, asked: Any, stack: ExitStack) -> tuple[LocalCloud, Attendant]:
     """The cloud with the stack and the cohort; synthesis and cohort are made beside the emulator's start."""
     for name in (*UNSET, *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))):
@@ -124,14 +134,12 @@ def _start(folder: Path, asked: Any, stack: ExitStack) -> tuple[LocalCloud, Atte
     assembly, cohort, scratch = folder / "assembly", folder / "cohort", folder / "scratch"
     scratch.mkdir(mode=0o700)
     with Steps(out) as steps:
-        synthesis = stack.enter_context(
-            BackgroundCommand([sys.executable, "-m", "tests.localcloud.synthesis", str(assembly)], scratch)
-        )
+        synthesis = _beside(stack, [sys.executable, "-m", "tests.localcloud.synthesis", str(assembly)], scratch)
         steps.begin("The app is synthesised, its functions are packed", synthesis.poll)
         demo = None
         if asked.cases:
             make = ["demo-data", "--cases", str(asked.cases), "--seed", "7", "--out", str(cohort)]
-            demo = stack.enter_context(BackgroundCommand([sys.executable, "-m", "core.cli", *make], scratch))
+            demo = _beside(stack, [sys.executable, "-m", "core.cli", *make], scratch)
             steps.begin(f"{asked.cases} made-up cases are written", demo.poll)
         with steps.step("The emulator is started, the worker's image is laid out"):
             from tests.localcloud.attendant import Attendant

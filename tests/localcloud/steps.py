@@ -25,6 +25,29 @@ class FailedStepError(Exception):
     """A step that ended badly, with what it said."""
 
 
+class Undisturbed:
+    """A block in which a signal waits for the end: a process that has just been started can be ended only then."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._waiting: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *failure: object) -> None:
+        self._depth -= 1
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+
+    def keep(self, act: Callable[[], None]) -> bool:
+        """Whether what a signal asks for is put off to the end of the block."""
+        if self._depth:
+            self._waiting = act
+        return self._depth > 0
+
+
 class BackgroundCommand:
     """A command beside the other work, in a process group of its own that goes with it."""
 

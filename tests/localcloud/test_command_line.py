@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,8 +127,10 @@ def test_what_the_pages_show_runs(
     submitted: Answer,
     command: Callable[..., Answer],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     item: Documented,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some of them write files
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     monkeypatch.setattr("handlers.command_line.held_messages.WAIT_SECONDS", 0)
     # The emulator has no quotas, and its refusal is worth trying again, for minutes.

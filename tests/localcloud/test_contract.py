@@ -100,7 +100,7 @@ FIELDS = (
 
 @pytest.mark.parametrize("hook", CALLED, ids=str)
 def test_what_the_harness_replaces_or_calls_takes_these_parameters(hook: Hook) -> None:
-    assert complaint(hook, lambda found: list(inspect.signature(found).parameters)) == ""
+    assert COMPLAINTS[hook] == ""
 
 
 @pytest.mark.parametrize("hook", FIELDS, ids=str)
@@ -115,7 +115,7 @@ def test_what_the_harness_looks_into_has_these_fields(hook: Hook) -> None:
 def test_moto_can_be_told_to_execute_state_machines() -> None:
     from moto.core.config import default_user_config
 
-    assert default_user_config["stepfunctions"] == {"execute_state_machine": False}, "see step_functions_executing"
+    assert "execute_state_machine" in default_user_config["stepfunctions"], "see step_functions_executing"
 
 
 def test_the_map_of_types_is_made_once_and_can_be_forgotten() -> None:
@@ -153,3 +153,7 @@ def complaint(hook: Hook, names: Any) -> str:
     if there == hook.names.split():
         return ""
     return f"{hook.place} has ({', '.join(there)}), wanted ({', '.join(hook.names.split())}). {advice}"
+
+
+COMPLAINTS = {hook: complaint(hook, lambda found: list(inspect.signature(found).parameters)) for hook in CALLED}
+"""Of moto as it is imported: a cloud that other tests have started in this process has replaced the hooks by then."""

@@ -46,6 +46,11 @@ SILENT: dict[tuple[str, str, str], str] = {
     ("VerifyFunction", "s3:ListBucket", ".*"): "S3 asks for it only before it says that an object is missing",
     ("Workflow", "batch:SubmitJob", ".*OnDemandQueue.*"): "only where spot capacity is gone (test_reclaims.py)",
     ("NotifyFunction", "s3:GetObject", ".*/datasets/.*"): "only where a failed run's data set was published before",
+    (
+        "PlanFunction",
+        "s3:DeleteObject",
+        ".*/plan/.*",
+    ): "only where another plan was left (test_run_submission.py)",
     ("PublishFunction", "s3:DeleteObject", ".*"): "only where a published data set is spoiled (test_happy.py)",
 }
 """Grants (role, action and resource as patterns) that no run here can be seen to need, and why."""

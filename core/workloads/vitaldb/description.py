@@ -10,6 +10,7 @@ from core.workload import Case, DataSetFacts, Description, Json
 from core.workloads.vitaldb.doors import PAPER, Door, door_of
 from core.workloads.vitaldb.features import FEATURES, Feature
 from core.workloads.vitaldb.patient import Patient, patient_of
+from core.workloads.vitaldb.selection import spell_cases
 
 AGE_BANDS: tuple[tuple[str, float], ...] = (
     ("under 18", 18),
@@ -64,7 +65,8 @@ _UNKNOWN_LIMIT = "Where the recordings come from is not known here, so nobody ca
 
 
 def _selected(selection: Json) -> str:
-    cases, where = selection.get("cases", "all"), selection.get("where")
+    # In one spelling: the same cases make the same card, in whatever order somebody asked for them.
+    cases, where = spell_cases(selection.get("cases", "all")), selection.get("where")
     text = "All cases were selected" if cases == "all" else f"Selected were the cases {_code(cases)}"
     return f"{text}, of those with a clinical row where {_code(where)}." if where else f"{text}."
 

@@ -41,5 +41,28 @@ def parse_cases(text: str) -> tuple[range, ...] | None:
     return tuple(ranges)
 
 
+def spell_cases(text: str) -> str:
+    """The same selection in its one spelling: rising, each once, neighbours joined.
+
+    Raises
+    ------
+    BadRequestError
+        As :func:`parse_cases`.
+
+    >>> spell_cases("12,11,1-9,3"), spell_cases("ALL")
+    ('1-9,11-12', 'all')
+    """
+    ranges = parse_cases(text)
+    if ranges is None:
+        return "all"
+    joined: list[tuple[int, int]] = []
+    for part in sorted(ranges, key=lambda found: (found.start, found.stop)):
+        if joined and part.start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], part.stop))
+        else:
+            joined.append((part.start, part.stop))
+    return ",".join(str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in joined)
+
+
 def _bad(where: str, what: str) -> BadRequestError:
     return BadRequestError("bad_cases", what, where=where, fix="Write for example 1-3000, 1,5,10 or all.")

@@ -20,6 +20,10 @@ import pytest
 
 from tests.command_line import REPOSITORY, environment
 
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("CASEMILL_CLOUD_CLI"), reason="make cloud-cli"),
+    pytest.mark.timeout(900),
+]
 READY = "Ctrl-C ends it and removes everything."
 READY_SECONDS, END_SECONDS = 400.0, 60.0
 CASES = 3
