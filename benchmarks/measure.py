@@ -42,19 +42,21 @@ class Spread:
 def in_turn(
     contestants: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = time.process_time
 ) -> dict[str, Times]:
-    """Call A B C A B C … after a warm-up of one call each, the garbage collector off while the clock runs.
+    """Call A B C A B C …, the garbage collector off while the clock runs.
+
+    Before each call that counts comes one that does not: what another contestant left in the caches, and did to
+    the process's free memory, is nobody's here, and a worker does one case after the other.
 
     The clock is the process's own processor time: what others do on a shared machine does not count, and every
     contestant works in one thread.
     """
     # As our workers do; it is the process's, so that all contestants have it.
     keep_freed_memory()
-    for call in contestants.values():
-        call()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, call in contestants.items():
             with _no_collection():
+                call()
                 started = clock()
                 call()
                 seconds[name].append(clock() - started)
