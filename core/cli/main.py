@@ -90,14 +90,14 @@ def main() -> None:
 def _guarded() -> int:
     try:
         code = _called()
+        sys.stdout.flush()  # what is still held back meets the same ends as what was written before
     except BrokenPipeError:
         # Whoever read our output has gone. What the command had to say is unknown to them, so it is no success.
         give_up(sys.stdout)
         return EXIT_OUTPUT_GONE
     except OSError as error:
         return _not_written(error.strerror or str(error))
-    refusal = refusal_of(sys.stdout)
-    return _not_written(refusal) if refusal else code
+    return code
 
 
 def _called() -> int:
