@@ -33,6 +33,7 @@ def inspect(
     Exit code 1 if any of them cannot be read.
 
     Example: casemill inspect vital_files/0001.vital
+
     Example: casemill inspect vital_files/0001.vital --html case.html
     """
     if html is not None:
