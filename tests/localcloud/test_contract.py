@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from moto.core.config import default_user_config
 
 from tests.command_line import REPOSITORY
 
@@ -113,9 +114,7 @@ def test_what_the_harness_looks_into_has_these_fields(hook: Hook) -> None:
 
 
 def test_moto_can_be_told_to_execute_state_machines() -> None:
-    from moto.core.config import default_user_config
-
-    assert "execute_state_machine" in default_user_config["stepfunctions"], "see step_functions_executing"
+    assert STEP_FUNCTIONS == {"execute_state_machine": False}, "see step_functions_executing"
 
 
 def test_the_map_of_types_is_made_once_and_can_be_forgotten() -> None:
@@ -156,4 +155,5 @@ def complaint(hook: Hook, names: Any) -> str:
 
 
 COMPLAINTS = {hook: complaint(hook, lambda found: list(inspect.signature(found).parameters)) for hook in CALLED}
-"""Of moto as it is imported: a cloud that other tests have started in this process has replaced the hooks by then."""
+STEP_FUNCTIONS = dict(default_user_config["stepfunctions"])
+"""Both of moto as it is imported: a cloud that other tests have started in this process has replaced them by then."""
