@@ -46,7 +46,7 @@ class CountingWorkload:
             "subject_id": np.array([[case.group_number]]),
             "values": np.full((1, 16), 1.0 / case.number, np.float32),
         }
-        return CaseResult(Outcome.DONE, windows=1, columns=columns)
+        return CaseResult(Outcome.DONE, records=1, columns=columns)
 
     def metadata(self, figures: Sequence[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:
         return {}

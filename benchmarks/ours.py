@@ -78,7 +78,7 @@ def our_case(recording: BenchRecording, out: Path) -> OurCase:
         group_number=patient.SUBJECT_NUMBER,
         key=KEY,
         size=recording.facts.gzip_bytes,
-        estimated_windows=0,
+        estimated_records=0,
         attributes={"row": patient.ROW},
     )
     planned = PlannedCase(case, "train", SHARD)

@@ -72,7 +72,7 @@ def measure_whole_case(folder: BenchFolder, sizes: Sizes, layout: Layout) -> Par
     return Part(
         name=layout.value,
         title=f"{_words(layout).capitalize()} case of {recording.seconds / 3600:.2g} h",
-        about=_about(recording, result.windows),
+        about=_about(recording, result.records),
         lines=tuple(lines),
         agreements=agreements,
         times=raw(times),

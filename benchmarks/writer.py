@@ -20,7 +20,7 @@ def measure_writer(folder: BenchFolder, sizes: Sizes) -> Part:
     with folder.scratch() as out:
         case = our_case(recording, out)
         schema, result = case.schema, done(case.process())
-        columns, count = result.columns, result.windows
+        columns, count = result.columns, result.records
         agreement = writers_agree(schema, columns, out)
         write_examples(schema, columns, out / "plain", Compression.NONE)
         plain = (out / "plain").read_bytes()

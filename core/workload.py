@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from core.schema import Schema
 
@@ -16,6 +17,10 @@ Json = dict[str, Any]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Columns = Mapping[str, NDArray[np.float32] | NDArray[np.int64] | NDArray[np.uint8]]
+
+STORED_ESTIMATE = "estimated_windows"
+"""How plans call :attr:`Case.estimated_records` in the store and in their digest (design, "What a run writes"): a plan
+that was stored by another version is read, and is still the one that was planned."""
 
 
 class Outcome(str, Enum):
@@ -31,7 +36,8 @@ class Case:
     """One case as it was planned.
 
     ``number`` and ``group_number`` are the values that its records carry in the schema's case and group
-    fields. ``key`` is the object's name in the source (``None``: not found there; empty: the case needs none).
+    fields. ``key`` is the object's name in the source (``None``: not found there; empty: the case needs none), and
+    ``size`` its bytes. By ``estimated_records`` planning weighs the case.
     ``attributes`` are the workload's own facts about the case, pinned at planning so that a run can be repeated.
     ``split`` is the case's side where the workload divides its records itself (:class:`SplittingWorkload`): then it is
     given for every case, else for none.
@@ -43,7 +49,7 @@ class Case:
     group_number: int
     key: str | None
     size: int
-    estimated_windows: int
+    estimated_records: Annotated[int, Field(alias=STORED_ESTIMATE)]
     attributes: Json = field(default_factory=dict)
     split: Split | None = None
 
@@ -60,14 +66,14 @@ class Cohort:
 class CaseResult:
     """What became of one case.
 
-    ``columns`` maps each schema field to an array whose first axis is the window (FLOAT: float32 [n, *shape];
+    ``columns`` maps each schema field to an array whose first axis is the record (FLOAT: float32 [n, *shape];
     INT64: int64 [n, *shape]; BYTES: uint8 [n, *shape, bytes_length]); it is empty unless the outcome is
     ``done``. ``figures`` are the case's quality figures, plain JSON. ``histograms`` are counts that add up
     over cases. Neither is part of the content hash.
     """
 
     outcome: Outcome
-    windows: int = 0
+    records: int = 0
     columns: Columns = field(default_factory=dict)
     reason: str = ""
     detail: str = ""

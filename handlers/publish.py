@@ -123,7 +123,7 @@ def _figures(published: Publication, report: RunReport, cost: CostReport, hours:
         "SuccessRate": (100.0 * manifest.success_rate, Unit.Percent),
         "CasesDone": (float(sum(manifest.outcomes.get(name, 0) for name in ("done", "empty"))), Unit.Count),
         "CasesFailed": (float(manifest.outcomes.get("failed", 0)), Unit.Count),
-        "Windows": (float(manifest.records), Unit.Count),
+        "Records": (float(manifest.records), Unit.Count),
         "RunsWithinTarget": (100.0 * in_time, Unit.Percent),
         "CasesWithinTarget": (100.0 * manifest.success_rate * in_time, Unit.Percent),
     }

@@ -75,8 +75,8 @@ def worked(first: float, seconds: float, why: str = "finished", **changes: Any) 
 
 
 KNOWN = Coefficients(
-    start_seconds=3.0, case_seconds=0.01, byte_seconds=PerByte(low=1e-8, likely=2e-8, high=4e-8), window_seconds=5e-4,
-    check_window_seconds=1e-4, runs=Bounds(low=0.8, high=1.25), machine='a "quoted" one, µ', date="2026-01-01",
+    start_seconds=3.0, case_seconds=0.01, byte_seconds=PerByte(low=1e-8, likely=2e-8, high=4e-8), record_seconds=5e-4,
+    check_record_seconds=1e-4, runs=Bounds(low=0.8, high=1.25), machine='a "quoted" one, µ', date="2026-01-01",
     command="casemill fit", measured_runs=1, measured_cases=40,
 )  # fmt: skip
 MODELS = TimeModels(other_machine=Bounds(low=0.5, high=2.0), workloads={"vitaldb": KNOWN})
@@ -85,5 +85,5 @@ MODELS = TimeModels(other_machine=Bounds(low=0.5, high=2.0), workloads={"vitaldb
 def shard(number: int, cases: int = 2, size: int = 50_000_000, windows: int = 1960) -> PlannedShard:
     """A shard of two seconds by these figures."""
     return PlannedShard(
-        shard=f"train-{number:05d}", split="train", partition=number, cases=cases, estimated_windows=windows, bytes=size
+        shard=f"train-{number:05d}", split="train", partition=number, cases=cases, estimated_records=windows, bytes=size
     )

@@ -110,7 +110,7 @@ class ToyWorkload:
                     group_number=1000 + number,
                     key=f"{number:04d}.toy",
                     size=100,
-                    estimated_windows=(self.settings["estimates"] or [self.settings["windows"]] * number)[number - 1],
+                    estimated_records=(self.settings["estimates"] or [self.settings["windows"]] * number)[number - 1],
                 )
                 for number in numbers
             )
@@ -137,7 +137,7 @@ class ToyWorkload:
             values[0, 0] = self.settings["value"]
         return CaseResult(
             outcome=Outcome.DONE,
-            windows=count,
+            records=count,
             columns={
                 "case": np.full((count, 1), case.number, np.int64),
                 "group": np.full((count, 1), case.group_number, np.int64),

@@ -66,16 +66,16 @@ def plan_summary(made: Plan, seconds: Estimate | None) -> dict[str, Any]:
     missing = [entry.case.id for entry in made.cases if entry.case.key is None]
     size = sum(entry.case.size for entry in found)
     shards = Counter(shard.split for shard in made.shards.shards)
-    windows = sum(entry.case.estimated_windows for entry in found)
+    records = sum(entry.case.estimated_records for entry in found)
     splits = {}
     for side in ("train", "validation", "test"):
         own = [entry for entry in made.cases if entry.split == side]
-        estimated = sum(entry.case.estimated_windows for entry in own)
+        estimated = sum(entry.case.estimated_records for entry in own)
         splits[side] = {
             "cases": len(own),
-            "subjects": len({entry.case.group for entry in own}),
-            "estimated_windows": estimated,
-            "share": estimated / windows if windows else 0.0,
+            "groups": len({entry.case.group for entry in own}),
+            "estimated_records": estimated,
+            "share": estimated / records if records else 0.0,
             "shards": shards[side],
         }
     return {
@@ -83,9 +83,9 @@ def plan_summary(made: Plan, seconds: Estimate | None) -> dict[str, Any]:
         "data_set": made.request.data_set,
         "cases_found": len(found),
         "cases_missing": missing,
-        "subjects": len({entry.case.group for entry in made.cases}),
+        "groups": len({entry.case.group for entry in made.cases}),
         "bytes": size,
-        "estimated_windows": windows,
+        "estimated_records": records,
         "splits": splits,
         "shards": len(made.shards.shards),
         "estimated_seconds": round(seconds.value, 1) if seconds else None,
@@ -103,8 +103,8 @@ def _show(summary: dict[str, Any], seconds: Estimate | None) -> None:
         [
             f"run       {summary['run_id']}",
             f"cases     {summary['cases_found']:,} found, {len(missing):,} missing{shown}",
-            f"groups    {summary['subjects']:,}",
-            f"examples  about {summary['estimated_windows']:,}, from {summary['bytes'] / 1e6:,.1f} MB",
+            f"groups    {summary['groups']:,}",
+            f"examples  about {summary['estimated_records']:,}, from {summary['bytes'] / 1e6:,.1f} MB",
             f"shards    {summary['shards']:,}",
             f"time      {span_text(seconds) if seconds else 'unknown'} on this machine's {processors()} processors",
         ]
@@ -113,7 +113,7 @@ def _show(summary: dict[str, Any], seconds: Estimate | None) -> None:
         "",
         ("split", "cases", "groups", "examples (estimated)", "share", "shards"),
         [
-            (side, row["cases"], row["subjects"], row["estimated_windows"], f"{row['share']:.1%}", row["shards"])
+            (side, row["cases"], row["groups"], row["estimated_records"], f"{row['share']:.1%}", row["shards"])
             for side, row in summary["splits"].items()
         ],
     )

@@ -83,9 +83,9 @@ def _observe(run: str, truth: str | None) -> tuple[str, list[Observation], RunOb
     except (FileNotFoundError, ValidationError):
         return plan.request.workload, observations, None
     attempts = _attempts(store, layout.root)
-    windows = sum(shard.estimated_windows for shard in plan.shards.shards)
+    records = sum(shard.estimated_records for shard in plan.shards.shards)
     beside = (
-        beside_the_work(outcome.took_seconds, attempts, windows, outcome.estimate.workers)
+        beside_the_work(outcome.took_seconds, attempts, records, outcome.estimate.workers)
         if outcome.whole_run and all(attempt.why == "finished" for attempt in attempts)
         else None
     )

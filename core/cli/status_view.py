@@ -127,7 +127,7 @@ def status_document(seen: Status) -> dict[str, Any]:
         "cases_left": progress.cases_left,
         "share": progress.share,
         "cases_per_second": progress.rate,
-        "windows_per_second": progress.record_rate,
+        "records_per_second": progress.record_rate,
         "left_seconds": progress.left_seconds,
         "reclaims": progress.reclaims,
         "stale": list(progress.stale),

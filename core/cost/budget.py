@@ -14,7 +14,7 @@ LEAST_SHARE = Fraction(1, 20)
 
 @dataclass(frozen=True)
 class WorkDone:
-    """How far a run is, in any one unit (cases, or estimated windows).
+    """How far a run is, in any one unit (cases, or estimated records).
 
     ``in_hand`` is begun and not finished, at the most: one case for each worker, say.
     """

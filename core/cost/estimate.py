@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from pydantic import AliasChoices, Field
+
 from core.cost.money import HOUR
 from core.cost.prices import PriceBook, region_of
 from core.cost.time_model import TimeModel
@@ -47,7 +49,7 @@ class RunEstimate(Document):
 
     cases: int
     bytes: int
-    windows: int
+    records: int = Field(validation_alias=AliasChoices("records", "windows"))
     shards: int
     workers: int
     seconds: Estimate | None
@@ -59,9 +61,12 @@ class RunEstimate(Document):
 
 
 class EstimateOutcome(Document):
-    """``estimate.json`` of a run: the estimate for what this start had to do, and what it took."""
+    """``estimate.json`` of a run: the estimate for what this start had to do, and what it took.
 
-    format: Literal["casemill-estimate/1"] = "casemill-estimate/1"
+    Format 1 says ``windows`` where format 2 says ``records``.
+    """
+
+    format: Literal["casemill-estimate/1", "casemill-estimate/2"] = "casemill-estimate/2"
     run_id: str
     estimate: RunEstimate
     took_seconds: float
@@ -85,7 +90,7 @@ def estimate_run(workload: str, model: TimeModel | None, shards: Sequence[Planne
     return RunEstimate(
         cases=sum(shard.cases for shard in shards),
         bytes=sum(shard.bytes for shard in shards),
-        windows=sum(shard.estimated_windows for shard in shards),
+        records=sum(shard.estimated_records for shard in shards),
         shards=len(shards),
         workers=workers,
         seconds=model.run_seconds(shards, workers) if model else None,

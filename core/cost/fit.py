@@ -29,7 +29,7 @@ class Observation:
     run: str
     case: str
     size: int
-    windows: int
+    records: int
     seconds: float
     layout: str = ""
 
@@ -38,7 +38,7 @@ class Observation:
 class RunObservation:
     """What a run took beside the work on its cases: start, verification, publication."""
 
-    windows: int
+    records: int
     workers: int
     seconds: float
 
@@ -63,7 +63,7 @@ def observations_of(
             run=run,
             case=f"{entry.case.key}:{entry.case.id}",
             size=entry.case.size,
-            windows=entry.case.estimated_windows,
+            records=entry.case.estimated_records,
             seconds=seconds[entry.case.id],
             layout=known.get(entry.case.id, ""),
         )
@@ -72,10 +72,10 @@ def observations_of(
     ]
 
 
-def beside_the_work(took_seconds: float, attempts: Sequence[Attempt], windows: int, workers: int) -> RunObservation:
+def beside_the_work(took_seconds: float, attempts: Sequence[Attempt], records: int, workers: int) -> RunObservation:
     """A run of one start: all its time but that between its first attempt's start and its last one's end."""
     span = max(item.ended for item in attempts) - min(item.started for item in attempts)
-    return RunObservation(windows, workers, max(0.0, took_seconds - span))
+    return RunObservation(records, workers, max(0.0, took_seconds - span))
 
 
 def fit(observations: Sequence[Observation], runs: Sequence[RunObservation], provenance: Provenance) -> Coefficients:
@@ -93,10 +93,10 @@ def fit(observations: Sequence[Observation], runs: Sequence[RunObservation], pro
             f"{len(cases)} cases and {len(runs)} runs of a single start cannot be fitted to",
             fix=f"Give runs of at least {FEWEST_CASES} cases that were not interrupted.",
         )
-    each, per_byte, per_window = _of_a_case(cases)
+    each, per_byte, per_record = _of_a_case(cases)
     per_layout = _per_layout(cases)
     beside = least_squares(
-        np.array([[1.0, run.windows / run.workers] for run in runs]), np.array([run.seconds for run in runs])
+        np.array([[1.0, run.records / run.workers] for run in runs]), np.array([run.seconds for run in runs])
     )
     low, high = _run_bounds(observations)
     return Coefficients(
@@ -107,8 +107,8 @@ def fit(observations: Sequence[Observation], runs: Sequence[RunObservation], pro
             likely=_figures(per_byte),
             high=_figures(max(per_byte, *per_layout, per_byte)),
         ),
-        window_seconds=_figures(per_window),
-        check_window_seconds=_figures(beside[1]),
+        record_seconds=_figures(per_record),
+        check_record_seconds=_figures(beside[1]),
         runs=Bounds(low=_figures(low), high=_figures(high)),
         machine=provenance.machine,
         date=provenance.date,
@@ -146,14 +146,14 @@ def least_squares(table: Floats, values: Floats) -> list[float]:
 def _medians(observations: Iterable[Observation]) -> list[Observation]:
     groups: dict[tuple[str, int, int, str], list[Observation]] = {}
     for item in observations:
-        groups.setdefault((item.case, item.size, item.windows, item.layout), []).append(item)
+        groups.setdefault((item.case, item.size, item.records, item.layout), []).append(item)
     return [Observation("", *key[:3], median(item.seconds for item in groups[key]), key[3]) for key in sorted(groups)]
 
 
 def _of_a_case(cases: Sequence[Observation]) -> list[float]:
-    """Seconds a case, a byte and a window."""
+    """Seconds a case, a byte and a record."""
     values, weights = _weighted(cases)
-    return least_squares(np.array([[1.0, case.size, case.windows] for case in cases]) * weights[:, None], values)
+    return least_squares(np.array([[1.0, case.size, case.records] for case in cases]) * weights[:, None], values)
 
 
 def _per_layout(cases: Sequence[Observation]) -> list[float]:
@@ -163,7 +163,7 @@ def _per_layout(cases: Sequence[Observation]) -> list[float]:
         return []
     values, weights = _weighted(cases)
     table = np.array(
-        [[1.0, case.windows, *(case.size * (case.layout == layout) for layout in layouts)] for case in cases]
+        [[1.0, case.records, *(case.size * (case.layout == layout) for layout in layouts)] for case in cases]
     )
     return least_squares(table * weights[:, None], values)[2:]
 
@@ -184,7 +184,7 @@ def _run_bounds(observations: Sequence[Observation]) -> tuple[float, float]:
     runs: dict[str, list[Observation]] = {}
     for item in observations:
         runs.setdefault(item.run, []).append(item)
-    cohorts = {run: frozenset((item.case, item.size, item.windows) for item in runs[run]) for run in runs}
+    cohorts = {run: frozenset((item.case, item.size, item.records) for item in runs[run]) for run in runs}
     ratios = []
     for run in sorted(runs):
         others = _medians(item for item in observations if cohorts[item.run] != cohorts[run])
@@ -199,8 +199,8 @@ def _run_bounds(observations: Sequence[Observation]) -> tuple[float, float]:
 
 
 def _likely(item: Observation, coefficients: Sequence[float]) -> float:
-    each, per_byte, per_window = coefficients
-    return each + per_byte * item.size + per_window * item.windows
+    each, per_byte, per_record = coefficients
+    return each + per_byte * item.size + per_record * item.records
 
 
 def _figures(value: float) -> float:
@@ -210,6 +210,6 @@ def _figures(value: float) -> float:
 
 def fit_error(coefficients: Coefficients, observations: Sequence[Observation]) -> float:
     """Measured over modelled seconds of all observations together."""
-    known = (coefficients.case_seconds, coefficients.byte_seconds.likely, coefficients.window_seconds)
+    known = (coefficients.case_seconds, coefficients.byte_seconds.likely, coefficients.record_seconds)
     modelled = sum(_likely(item, known) for item in observations)
     return sum(item.seconds for item in observations) / modelled if modelled else float("nan")

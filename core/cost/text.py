@@ -80,7 +80,7 @@ def estimate_lines(estimate: RunEstimate) -> list[str]:
     """An estimate for people."""
     shards = _count(estimate.shards, "shard")
     lines = [
-        f"work      about {estimate.windows:,} examples, {estimate.bytes / 1e6:,.1f} MB in {shards}",
+        f"work      about {estimate.records:,} examples, {estimate.bytes / 1e6:,.1f} MB in {shards}",
         f"time      {_time(estimate)}",
         f"workers   {_hours(estimate)}",
         f"cost      {_dollars(estimate)}",

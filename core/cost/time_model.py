@@ -1,10 +1,10 @@
 """How long work takes: one linear model a workload, its coefficients measured and kept in ``time_model.toml``.
 
-    seconds of a case = machine × (per case + per compressed byte × bytes + per window × estimated windows)
-    seconds of a run  = machine × (start + checking a window × windows / workers) + the busiest worker's cases
+    seconds of a case = machine × (per case + per compressed byte × bytes + per example × estimated examples)
+    seconds of a run  = machine × (start + checking an example × examples / workers) + the busiest worker's cases
 
-Packed, interleaved and track-by-track recordings cost different seconds a byte; a plan does not know which it has, so
-the least and the most of them are bounds.
+Objects of different layouts (a recording may be packed, interleaved or track by track) cost different seconds a byte; a
+plan does not know which it has, so the least and the most of them are bounds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, ValidationError, model_validator
+from pydantic import AliasChoices, Field, NonNegativeFloat, ValidationError, model_validator
 
 from core.errors import BadRequestError
 from core.run.models import Document, PlannedShard
@@ -39,7 +39,7 @@ class Bounds(Document):
 
 
 class PerByte(Document):
-    """Seconds for a compressed byte, by the layout of the recordings."""
+    """Seconds for a compressed byte, by the layout of the objects."""
 
     low: NonNegativeFloat
     likely: NonNegativeFloat
@@ -61,8 +61,10 @@ class Coefficients(Document):
     start_seconds: NonNegativeFloat
     case_seconds: NonNegativeFloat
     byte_seconds: PerByte
-    window_seconds: NonNegativeFloat
-    check_window_seconds: NonNegativeFloat
+    record_seconds: NonNegativeFloat = Field(validation_alias=AliasChoices("record_seconds", "window_seconds"))
+    check_record_seconds: NonNegativeFloat = Field(
+        validation_alias=AliasChoices("check_record_seconds", "check_window_seconds")
+    )
     runs: Bounds
     machine: str
     date: str
@@ -72,9 +74,12 @@ class Coefficients(Document):
 
 
 class TimeModels(Document):
-    """``time_model.toml``; ``other_machine`` are the factors assumed for a machine that was never measured."""
+    """``time_model.toml``; ``other_machine`` are the factors assumed for a machine that was never measured.
 
-    format: Literal["casemill-times/1"] = "casemill-times/1"
+    Format 1 says ``window`` where format 2 says ``record``.
+    """
+
+    format: Literal["casemill-times/1", "casemill-times/2"] = "casemill-times/2"
     other_machine: Bounds
     workloads: dict[str, Coefficients]
 
@@ -89,17 +94,17 @@ class TimeModel:
 
     def case_seconds(self, case: Case) -> float:
         """One case's likely seconds on the machine that the coefficients come from."""
-        return self._seconds(1, case.size, case.estimated_windows)
+        return self._seconds(1, case.size, case.estimated_records)
 
     def shard_seconds(self, shard: PlannedShard) -> float:
         """One worker's likely seconds for a shard, on this machine."""
-        return self.factor.value * self._seconds(shard.cases, shard.bytes, shard.estimated_windows)
+        return self.factor.value * self._seconds(shard.cases, shard.bytes, shard.estimated_records)
 
     def run_seconds(self, shards: Sequence[PlannedShard], workers: int) -> Estimate:
         """From the start of the workers to the published data set."""
         busiest = makespan([self.shard_seconds(shard) for shard in shards], workers)
-        windows = sum(shard.estimated_windows for shard in shards)
-        checking = self.coefficients.check_window_seconds * windows / max(1, workers)
+        records = sum(shard.estimated_records for shard in shards)
+        checking = self.coefficients.check_record_seconds * records / max(1, workers)
         fixed = self.factor.value * (self.coefficients.start_seconds + checking)
         return self._bounded(fixed, busiest, shards)
 
@@ -108,10 +113,10 @@ class TimeModel:
         starts = self.factor.value * self.coefficients.start_seconds * min(workers, len(shards))
         return self._bounded(starts, sum(self.shard_seconds(shard) for shard in shards), shards)
 
-    def _seconds(self, cases: int, size: int, windows: int, byte_seconds: float | None = None) -> float:
+    def _seconds(self, cases: int, size: int, records: int, byte_seconds: float | None = None) -> float:
         known = self.coefficients
         each = known.byte_seconds.likely if byte_seconds is None else byte_seconds
-        return known.case_seconds * cases + each * size + known.window_seconds * windows
+        return known.case_seconds * cases + each * size + known.record_seconds * records
 
     def _bounded(self, fixed: float, work: float, shards: Sequence[PlannedShard]) -> Estimate:
         """The layout decides over the work; runs and machines differ independently, so their bounds add as squares."""
@@ -123,12 +128,12 @@ class TimeModel:
 
     def _layout_bounds(self, shards: Sequence[PlannedShard]) -> tuple[float, float]:
         cases, size = sum(shard.cases for shard in shards), sum(shard.bytes for shard in shards)
-        windows = sum(shard.estimated_windows for shard in shards)
-        likely = self._seconds(cases, size, windows)
+        records = sum(shard.estimated_records for shard in shards)
+        likely = self._seconds(cases, size, records)
         if not likely:
             return 1.0, 1.0
-        low = self._seconds(cases, size, windows, self.coefficients.byte_seconds.low)
-        return low / likely, self._seconds(cases, size, windows, self.coefficients.byte_seconds.high) / likely
+        low = self._seconds(cases, size, records, self.coefficients.byte_seconds.low)
+        return low / likely, self._seconds(cases, size, records, self.coefficients.byte_seconds.high) / likely
 
 
 def _together(*factors: float) -> float:

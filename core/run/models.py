@@ -10,7 +10,7 @@ from core.examples.members import Compression
 from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.schema import Schema
 from core.workload import SPLITS as SPLITS
-from core.workload import Outcome
+from core.workload import STORED_ESTIMATE, Outcome
 from core.workload import Split as Split
 
 Json = dict[str, Any]
@@ -71,7 +71,7 @@ class PlannedShard(Document):
     partition: int
     round: int = 1
     cases: int
-    estimated_windows: int
+    estimated_records: int = Field(alias=STORED_ESTIMATE)
     bytes: int
 
 

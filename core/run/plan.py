@@ -23,7 +23,7 @@ from core.run.limits import DEFAULT_LARGEST_CASE_BYTES
 from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, Thresholds
 from core.run.source import StoreSource
 from core.run.split import choose_thresholds, split_of
-from core.workload import Case, Cohort, Workload
+from core.workload import STORED_ESTIMATE, Case, Cohort, Workload
 
 Json = dict[str, Any]
 DEFAULT_SALT = "casemill"
@@ -140,7 +140,7 @@ def with_partitions(plan: Plan, wanted: int) -> Plan:
 def _weights(cases: Iterable[Case]) -> dict[str, int]:
     weights: Counter[str] = Counter()
     for case in cases:
-        weights[case.group] += case.estimated_windows
+        weights[case.group] += case.estimated_records
     return dict(weights)
 
 
@@ -162,7 +162,7 @@ def _assign_shards(cases: Sequence[Case], thresholds: Thresholds | None, shard_c
 
 
 def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> ShardPlan:
-    """Heaviest shard first to the lightest partition, by estimated windows, then bytes."""
+    """Heaviest shard first to the lightest partition, by estimated records, then bytes."""
     members: dict[str, list[PlannedCase]] = {}
     for entry in planned:
         members.setdefault(entry.shard, []).append(entry)
@@ -171,9 +171,9 @@ def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> Sh
     chosen: dict[str, int] = {}
     weights = {shard: _weight(entries) for shard, entries in members.items()}
     for shard in sorted(members, key=lambda name: (-weights[name][0], -weights[name][1], name)):
-        windows, size, partition = loads[0]
+        records, size, partition = loads[0]
         chosen[shard] = partition
-        heapreplace(loads, (windows + weights[shard][0], size + weights[shard][1], partition))
+        heapreplace(loads, (records + weights[shard][0], size + weights[shard][1], partition))
     return ShardPlan(
         partitions=partitions,
         shards=tuple(
@@ -182,7 +182,7 @@ def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> Sh
                 split=entries[0].split,
                 partition=chosen[shard],
                 cases=len(entries),
-                estimated_windows=weights[shard][0],
+                estimated_records=weights[shard][0],
                 bytes=weights[shard][1],
             )
             for shard, entries in members.items()
@@ -191,7 +191,7 @@ def _assign_partitions(planned: Sequence[PlannedCase], wanted: int | None) -> Sh
 
 
 def _weight(entries: Sequence[PlannedCase]) -> tuple[int, int]:
-    return sum(entry.case.estimated_windows for entry in entries), sum(entry.case.size for entry in entries)
+    return sum(entry.case.estimated_records for entry in entries), sum(entry.case.size for entry in entries)
 
 
 def _request(
@@ -233,6 +233,10 @@ def _request(
     )
 
 
+_TOLD_APART = ("split", "estimated_records")
+"""Fields of a case that its text does not have by their own names: the side stands beside it."""
+
+
 def plan_digest(planned: Iterable[PlannedCase]) -> str:
     """``plan_sha256`` of ``run.json``: SHA-256 of a JSON list of every case as planned, with its split and shard.
 
@@ -240,8 +244,9 @@ def plan_digest(planned: Iterable[PlannedCase]) -> str:
     """
     digest = hashlib.sha256(b"[")
     for position, entry in enumerate(planned):
-        # The fields of a case are plain JSON, so that they need no copying. Its side stands beside it.
-        case = {name: value for name, value in vars(entry.case).items() if name != "split"}
+        # The fields of a case are plain JSON, so that they need no copying.
+        case = {name: value for name, value in vars(entry.case).items() if name not in _TOLD_APART}
+        case[STORED_ESTIMATE] = entry.case.estimated_records
         digest.update(b"," * bool(position) + _canonical([case, entry.split, entry.shard]))
     digest.update(b"]")
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from core.run.models import Json, RunRequest, ShardPlan
 from core.run.partition import write_partitions
 from core.run.plan import Plan, PlannedCase
 from core.store import Store
-from core.workload import Case
+from core.workload import STORED_ESTIMATE, Case
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,7 +151,7 @@ def _cases_to_parquet(plan: Plan) -> bytes:
         "shard": (pa.string(), lambda entry: entry.shard),
         "uri": (pa.string(), lambda entry: entry.case.key),
         "bytes": (pa.int64(), lambda entry: entry.case.size),
-        "estimated_windows": (pa.int64(), lambda entry: entry.case.estimated_windows),
+        STORED_ESTIMATE: (pa.int64(), lambda entry: entry.case.estimated_records),
         "attributes": (pa.string(), lambda entry: json.dumps(entry.case.attributes, sort_keys=True)),
     }
     # Column by column: a list of rows would hold the cohort a second time.
@@ -181,7 +181,7 @@ def _planned_cases(table: pa.Table, own_split: bool) -> Iterator[PlannedCase]:
                 group_number=row["group_number"],
                 key=row["uri"],
                 size=row["bytes"],
-                estimated_windows=row["estimated_windows"],
+                estimated_records=row[STORED_ESTIMATE],
                 attributes=json.loads(row["attributes"], object_pairs_hook=shared),
                 split=row["split"] if own_split else None,
             )

@@ -89,7 +89,7 @@ class Progress(Document):
 
     @property
     def record_rate(self) -> float | None:
-        """Windows per second in the current start; None before the first."""
+        """Records per second in the current start; None before the first."""
         return self.records_worked / self.seconds if self.records_worked > 0 and self.seconds > 0 else None
 
     @property
@@ -188,11 +188,11 @@ def _partition(partition: int, own: Sequence[PlannedShard], seen: Seen, records:
     if is_behind(own, seen.committed, beat):
         parts = [seen.outcomes[shard.shard] for shard in own if shard.shard in seen.outcomes]
         done, empty, failed = (sum(getattr(part, name) for part in parts) for name in ("done", "empty", "failed"))
-        windows = sum(part.records for part in parts)
+        made = sum(part.records for part in parts)
     elif beat:
-        done, empty, failed, windows = beat.cases_done, beat.cases_empty, beat.cases_failed, beat.records
+        done, empty, failed, made = beat.cases_done, beat.cases_empty, beat.cases_failed, beat.records
     else:
-        done = empty = failed = windows = 0
+        done = empty = failed = made = 0
     return PartitionProgress(
         partition=partition,
         state=_state(own, seen, beat),
@@ -200,7 +200,7 @@ def _partition(partition: int, own: Sequence[PlannedShard], seen: Seen, records:
         cases_done=done,
         cases_empty=empty,
         cases_failed=failed,
-        records=windows,
+        records=made,
         attempts=max(records, beat.attempt if beat else 0),
         age=max(0.0, seen.now - beat.updated) if beat else None,
     )
@@ -235,7 +235,7 @@ def _current_start(seen: Seen) -> float | None:
 
 
 def _baselines(seen: Seen, started: float | None) -> dict[int, tuple[int, int]]:
-    """Cases and windows that each partition of this start had before it: what its first attempt here restored."""
+    """Cases and records that each partition of this start had before it: what its first attempt here restored."""
     if started is None:
         return {}
     first: dict[int, tuple[int, int, int]] = {}

@@ -32,7 +32,7 @@ def draw_sample(cases: Sequence[Case], share: float, seed: int) -> tuple[Stratum
 
     The largest case stands for itself: it decides the peak of memory.
     """
-    ordered = sorted(cases, key=lambda case: (case.size, case.estimated_windows, case.id))
+    ordered = sorted(cases, key=lambda case: (case.size, case.estimated_records, case.id))
     if not ordered:
         return ()
     wanted = min(len(ordered), max(FEWEST_CASES, math.ceil(share * len(ordered))))

@@ -53,7 +53,7 @@ class OpenShard:
         BugError
             The workload's columns do not fit its schema.
         """
-        blocks = pack_blocks(schema, result.columns) if result.windows else ()
+        blocks = pack_blocks(schema, result.columns) if result.records else ()
         member = compress_records(self._hashed(blocks), find_overlap(result.columns), self.compression)
         case = planned.case
         entry = CaseEntry(
@@ -65,7 +65,7 @@ class OpenShard:
             reason=result.reason,
             detail=result.detail,
             flags=result.flags,
-            records=result.windows,
+            records=result.records,
             length=len(member),
         )
         histograms = {name: counts.tolist() for name, counts in result.histograms.items()}

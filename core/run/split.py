@@ -32,7 +32,7 @@ def split_of(group: str, thresholds: Thresholds) -> Split:
 
 
 def choose_thresholds(weights: Mapping[str, int], salt: str) -> Thresholds:
-    """The two thresholds that bring the weights (estimated windows by group) closest to 70/15/15.
+    """The two thresholds that bring the weights (estimated records by group) closest to 70/15/15.
 
     Closest means the smallest sum of squared differences, in whole numbers; of equals the first. Each
     threshold lies half way between two neighbouring groups' ranks.

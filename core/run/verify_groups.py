@@ -42,7 +42,7 @@ def _cut(shards: Sequence[PlannedShard], record_bytes: int, most_shards: int, mo
     groups: list[list[str]] = []
     filled = 0
     for shard in shards:
-        size = shard.estimated_windows * record_bytes
+        size = shard.estimated_records * record_bytes
         if not groups or len(groups[-1]) == most_shards or filled + size > most_bytes:
             groups.append([])
             filled = 0

@@ -90,9 +90,9 @@ def test_a_dry_run_writes_nothing(command: Command, tiny_cohort: TinyCohort, tmp
     answer = command("plan", *tiny_cohort.options(), "--cases", "1-14", "--out", out, "--dry-run", "--json")
     assert answer.code == 0
     plan = answer.json
-    assert (plan["cases_found"], plan["cases_missing"], plan["subjects"]) == (12, ["0013", "0014"], 8)
+    assert (plan["cases_found"], plan["cases_missing"], plan["groups"]) == (12, ["0013", "0014"], 8)
     assert sum(side["cases"] for side in plan["splits"].values()) == 14
-    assert sum(side["estimated_windows"] for side in plan["splits"].values()) == plan["estimated_windows"] > 0
+    assert sum(side["estimated_records"] for side in plan["splits"].values()) == plan["estimated_records"] > 0
     assert list(tmp_path.iterdir()) == []
     text = command("plan", *tiny_cohort.options(), "--dry-run")
     assert text.code == 0
@@ -299,5 +299,5 @@ def test_a_second_row_is_ignored_and_said(command: Command, tiny_cohort: TinyCoh
     table.write_bytes(tiny_cohort.clinical.read_bytes() + clinical_table([row]).split(b"\n", 1)[1])
     options = ["--source", tiny_cohort.source, "--clinical", table, "--dry-run", "--json", *SHORT_WINDOW_OPTIONS]
     answer = command("plan", *options)
-    assert answer.json["subjects"] == 6
+    assert answer.json["groups"] == 6
     assert any("ignored: 1" in note for note in answer.json["notes"])

@@ -68,7 +68,7 @@ def test_it_is_verified_again_and_its_status_told(place: Path, run: Answer) -> N
 
 def test_it_is_planned_and_estimated(place: Path) -> None:
     plan = casemill(place, "plan", "--dry-run", *RUN, "--json")
-    assert (plan.code, plan.json["cases_found"], plan.json["estimated_windows"]) == (0, 30, 180), plan.err
+    assert (plan.code, plan.json["cases_found"], plan.json["estimated_records"]) == (0, 30, 180), plan.err
     estimate = casemill(place, "estimate", *RUN, "--json")
     assert (estimate.code, estimate.json["cases"]) == (0, 30), estimate.err
 

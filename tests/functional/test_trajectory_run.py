@@ -111,7 +111,7 @@ class Perturbed(TrajectoryWorkload):
         columns = {name: np.array(column) for name, column in made.columns.items()}
         type(self).plant(columns)
         count = len(columns["sample"])
-        return CaseResult(made.outcome, windows=count, columns=columns)
+        return CaseResult(made.outcome, records=count, columns=columns)
 
 
 def _drop(columns: dict[str, Any]) -> None:

@@ -46,7 +46,7 @@ def stubbed(service: str) -> tuple[Any, Stubber]:
 def shards(count: int, cases: int = 50, size: int = 50 * 16_000_000, windows: int = 50 * 400) -> list[PlannedShard]:
     return [
         PlannedShard(
-            shard=f"train-{number:05d}", split="train", partition=number, cases=cases, estimated_windows=windows,
+            shard=f"train-{number:05d}", split="train", partition=number, cases=cases, estimated_records=windows,
             bytes=size,
         )
         for number in range(count)

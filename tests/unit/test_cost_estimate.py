@@ -19,7 +19,7 @@ SPOT = Machines(4, "spot", "big", zone="us-east-1a")
 def estimated(hours: float = 10.0) -> RunEstimate:
     seconds = Estimate(value=hours * 3600, low=hours * 1800, high=hours * 7200)
     return RunEstimate(
-        cases=10, bytes=10, windows=10, shards=4, workers=4, seconds=seconds, worker_seconds=seconds, calibrated=True
+        cases=10, bytes=10, records=10, shards=4, workers=4, seconds=seconds, worker_seconds=seconds, calibrated=True
     )
 
 
@@ -118,6 +118,10 @@ def test_what_was_estimated_stands_beside_what_it_took() -> None:
     assert outcome_line(outcome) == "estimated 12 s (9–20), took 14 s"
     assert outcome.ratio == pytest.approx(14.2 / 12)
     assert EstimateOutcome.model_validate_json(outcome.to_bytes()) == outcome
+    first = (
+        outcome.to_bytes().replace(b"casemill-estimate/2", b"casemill-estimate/1").replace(b'"records"', b'"windows"')
+    )
+    assert EstimateOutcome.model_validate_json(first).estimate == estimate
     none = outcome.model_copy(update={"estimate": estimate.model_copy(update={"seconds": None})})
     assert outcome_line(none) == "no estimate, took 14 s"
     assert none.ratio is None

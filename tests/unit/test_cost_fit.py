@@ -38,8 +38,8 @@ def cohort(seed: int, noise: float = 0.0, cases: int = 40, layouts: bool = False
 
 def test_finds_the_coefficients_that_made_the_times() -> None:
     found = fit(cohort(1), RUNS, WHERE)
-    assert (found.case_seconds, found.byte_seconds.likely, found.window_seconds) == (0.01, 2e-8, 5e-4)
-    assert (found.start_seconds, found.check_window_seconds) == (3.0, 1e-4)
+    assert (found.case_seconds, found.byte_seconds.likely, found.record_seconds) == (0.01, 2e-8, 5e-4)
+    assert (found.start_seconds, found.check_record_seconds) == (3.0, 1e-4)
     assert found.byte_seconds.low == found.byte_seconds.high == 2e-8
     assert (found.runs.low, found.runs.high) == (1.0, 1.0)
     assert (found.measured_cases, found.measured_runs, found.machine) == (40, 1, "two processors")
@@ -155,6 +155,16 @@ def test_file_reads_back_as_it_was(tmp_path: Path) -> None:
     assert read_models(str(path)) == MODELS
 
 
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "times.toml"
+    first = (
+        models_text(MODELS).replace("casemill-times/2", "casemill-times/1").replace("record_seconds", "window_seconds")
+    )
+    path.write_text(first, encoding="utf-8")
+    assert "window_seconds" in first
+    assert read_models(str(path)).workloads == MODELS.workloads
+
+
 @pytest.mark.parametrize("content", ["no toml at all", 'format = "casemill-times/1"\n'])
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "times.toml"
@@ -170,5 +180,5 @@ def test_shipped_figures_are_measured_ones_with_their_provenance() -> None:
     assert known.measured_cases >= 100
     assert known.machine
     assert known.command
-    assert known.window_seconds > 0
+    assert known.record_seconds > 0
     assert known.byte_seconds.high >= known.byte_seconds.low > 0

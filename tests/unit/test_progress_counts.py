@@ -23,7 +23,7 @@ def shards(*sizes: int, partitions: int | None = None) -> ShardPlan:
                 split="train",
                 partition=number % count,
                 cases=size,
-                estimated_windows=1,
+                estimated_records=1,
                 bytes=1,
             )
             for number, size in enumerate(sizes)

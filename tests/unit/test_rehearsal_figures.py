@@ -23,7 +23,7 @@ from tests.toy_workload import ToyWorkload
 
 def cases_of(sizes: list[int]) -> list[Case]:
     return [
-        Case(f"{n:04d}", n, f"g{n}", n, f"{n:04d}.toy", size, estimated_windows=1) for n, size in enumerate(sizes, 1)
+        Case(f"{n:04d}", n, f"g{n}", n, f"{n:04d}.toy", size, estimated_records=1) for n, size in enumerate(sizes, 1)
     ]
 
 

@@ -419,6 +419,6 @@ def test_toy_without_extracts_is_worked_as_ever(tmp_path: Path) -> None:
     cache = CaseCache(open_store(tmp_path))
     with open_reader(toy, None, cache, toy.cohort(None, {}).cases) as reader:
         result = reader.process(toy.cohort(None, {}).cases[0])
-    assert (result.windows, reader.recalled) == (6, 0)
+    assert (result.records, reader.recalled) == (6, 0)
     assert np.isfinite(result.columns["values"]).all()
     assert list(tmp_path.iterdir()) == []

@@ -56,7 +56,7 @@ def test_a_transient_fault_that_passes_leaves_no_trace(tmp_path: Path) -> None:
 def test_columns_that_do_not_fit_the_schema_are_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     worker = bench.worker()
-    broken = CaseResult(Outcome.DONE, windows=2, columns={})
+    broken = CaseResult(Outcome.DONE, records=2, columns={})
     monkeypatch.setattr(worker.workload, "process", lambda case, source: broken)
     with pytest.raises(BugError):
         worker.run()

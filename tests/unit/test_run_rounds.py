@@ -175,7 +175,7 @@ def test_job_names_fit_aws_batch(run_id: str, number: int) -> None:
 
 def planned(number: int, windows: int = 1) -> PlannedShard:
     return PlannedShard.model_construct(
-        shard=f"train-{number:05d}", split="train", partition=number, cases=1, estimated_windows=windows, bytes=1
+        shard=f"train-{number:05d}", split="train", partition=number, cases=1, estimated_records=windows, bytes=1
     )
 
 
@@ -186,7 +186,7 @@ def test_groups_hold_every_shard_once_in_order_and_stay_in_their_bounds(windows:
     shards = [planned(number, count) for number, count in enumerate(windows)]
     groups = verify_groups(shards, record_bytes)
     assert [name for group in groups for name in group] == [shard.shard for shard in shards]
-    sizes = {shard.shard: shard.estimated_windows * record_bytes for shard in shards}
+    sizes = {shard.shard: shard.estimated_records * record_bytes for shard in shards}
     assert all(groups)
     for group in groups:
         assert len(group) <= GROUP_SHARDS

@@ -89,7 +89,7 @@ def test_subjects_with_names(tmp_path: Path) -> None:
 def test_windows_are_estimated_from_the_table_where_it_is_plausible(tmp_path: Path) -> None:
     """The second row's time is nonsense and the third is missing: their equal sizes say as long as the first."""
     cohort = select(["0001.csv", "0002.csv", "0003.csv"], [row(1, 1), row(2, 2, -3.7e9)], tmp_path)
-    assert [case.estimated_windows for case in cohort.cases] == [110, 110, 110]
+    assert [case.estimated_records for case in cohort.cases] == [110, 110, 110]
 
 
 def test_lengths_are_estimated_by_size_where_the_table_says_nothing() -> None:

@@ -49,7 +49,7 @@ def _cases(configuration: Configuration) -> Iterator[Case]:
                 group_number=number,
                 key="",
                 size=0,
-                estimated_windows=int(counts[side]),
+                estimated_records=int(counts[side]),
                 attributes={"first": first, "stop": stop},
                 split=split,
             )

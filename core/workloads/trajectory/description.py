@@ -13,7 +13,7 @@ Json = dict[str, Any]
 def describe_data_set(configuration: Configuration, facts: DataSetFacts) -> Description:
     """Purpose, source and limits, with the figures of this data set's audit."""
     baseline = facts.metadata.get("audit", {}).get("baseline")
-    samples = sum(case.estimated_windows for case in facts.cases)
+    samples = sum(case.estimated_records for case in facts.cases)
     return Description(
         summary=f"{samples:,} labelled videos of a disc that moves along one of four kinds of 3-D path.",
         purpose="To learn and to test how kinds of motion are told apart where the truth is known exactly, and to try"

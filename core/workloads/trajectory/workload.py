@@ -90,7 +90,7 @@ class TrajectoryWorkload:
             columns = make_examples(self._configuration, samples)
         except ContentError as error:
             return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}")
-        return CaseResult(Outcome.DONE, windows=len(samples), columns=columns, figures={"samples": len(samples)})
+        return CaseResult(Outcome.DONE, records=len(samples), columns=columns, figures={"samples": len(samples)})
 
     def distributions(
         self, figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]

@@ -113,7 +113,7 @@ def estimate_seconds(recordings: Mapping[int, Found], table: ClinicalTable | Non
     return {number: known.get(number, sizes[number] * seconds_per_byte) for number in recordings}
 
 
-def _case(number: int, found: Found | None, table: ClinicalTable | None, estimated_windows: int) -> Case:
+def _case(number: int, found: Found | None, table: ClinicalTable | None, estimated_records: int) -> Case:
     row = table.rows.get(number) if table else None
     subject = (row or {}).get("subjectid", "").strip().removesuffix(".0")
     group_number = case_number(subject) if subject else -number
@@ -125,7 +125,7 @@ def _case(number: int, found: Found | None, table: ClinicalTable | None, estimat
         group_number=group_number,
         key=found.key if found else None,
         size=found.size if found else 0,
-        estimated_windows=estimated_windows,
+        estimated_records=estimated_records,
         attributes={} if row is None else {"row": {name: row[name] for name in REQUIRED_COLUMNS}},
     )
 

@@ -135,7 +135,7 @@ class VitaldbWorkload:
             return CaseResult(Outcome.FAILED, reason="no_signal", detail=detail, flags=flags, figures=figures)
         return CaseResult(
             outcome=Outcome.DONE if count else Outcome.EMPTY,
-            windows=count,
+            records=count,
             columns=self._columns(case, extract.grid, patient, count) if count else {},
             flags=flags,
             figures=figures,
