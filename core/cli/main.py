@@ -1,6 +1,7 @@
 """``casemill``: the command line over the core. Imports of each command wait until it is called.
 
-Commands from elsewhere, those of the cloud, join through entry points (:mod:`core.cli.plugins`).
+Those of the workloads come from the workloads (:mod:`core.cli.workload_commands`). Commands from elsewhere, as of the
+cloud, join through entry points (:mod:`core.cli.plugins`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from core.cli import (
     commands_data_set,
     commands_estimate,
     commands_fit,
-    commands_recording,
     commands_rehearse,
     commands_report,
     commands_run,
@@ -29,6 +29,7 @@ from core.cli.bad_command import explained
 from core.cli.output import say_error
 from core.cli.plugins import VERBOSE, PluggableGroup
 from core.cli.streams import give_up, refusal_of
+from core.cli.workload_commands import add_workload_commands
 from core.errors import (
     EXIT_BAD_REQUEST,
     EXIT_BUG,
@@ -59,9 +60,8 @@ app.command("report")(commands_report.report)
 app.command("verify")(commands_data_set.verify)
 app.command("compare")(commands_compare.compare)
 app.command("export")(commands_data_set.export)
-app.command("inspect")(commands_recording.inspect)
-app.command("demo-data")(commands_recording.demo_data)
 app.command("fit")(commands_fit.fit)
+add_workload_commands(app, [command.name for command in app.registered_commands if command.name])
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

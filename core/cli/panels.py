@@ -1,6 +1,7 @@
 """How the help of every command shows its options: in which group, and what their values are called.
 
-In one table, not beside each option: the same option looks the same in every command, those of other packages too.
+In one table, not beside each option: the same option looks the same in every command, those of other packages too. What
+workloads bring has its words beside it, and the workload's own group.
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "runs": (None, "RUN"),
     "data_set": (None, "DATA_SET"),
     "files": (None, "FILE"),
-    "clinical": (None, "LOCATION"),
-    "cases": (None, "CASES"),
-    "where": (None, "SQL"),
     "name": (DATA_SET, "NAME"),
     "salt": (DATA_SET, "TEXT"),
     "split_from": (DATA_SET, "LOCATION"),
@@ -29,20 +27,6 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "workload": (None, "NAME"),
     "set": (None, "NAME=VALUE"),
     "source_licence": (DATA_SET, "LICENCE"),
-    "profile": (None, "NAME"),
-    "window_s": (None, "SECONDS"),
-    "step_s": (None, "SECONDS"),
-    "horizon_s": (None, "SECONDS"),
-    "concentration": (None, "TRACK=N"),
-    "samples": (None, "N"),
-    "block_size": (None, "N"),
-    "frames": (None, "N"),
-    "image": (None, "PIXELS"),
-    "channels": (None, "1|3"),
-    "augment": (None, "SHARE"),
-    "preset": (None, "NAME"),
-    "camera": (None, "auto|fixed"),
-    "out_of_frame": (None, "WORD"),
     "workers": (MACHINE, "N"),
     "checkpoint_seconds": (MACHINE, "SECONDS"),
     "largest_case_bytes": (MACHINE, "BYTES"),
@@ -71,7 +55,7 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "made_by": (None, "TEXT"),
     "layouts": (None, "FILE"),
 }
-"""Group (None: the general one, which comes first, or that of its workload) and word for the value, by the
+"""Group (None: the general one, which comes first) and word for the value, by the
 parameter's name."""
 
 FEW = 7

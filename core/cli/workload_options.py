@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import fields
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -49,10 +50,9 @@ def _shown(workload: str, option: Any, earlier: Sequence[Any]) -> Any:
         other = earlier[1]
         help_text, panel = f"{other.help} {workload}: {help_text}", f"{other.rich_help_panel}, {workload}"
     # A copy: the declaration stays as its workload wrote it.
-    return typer.Option(
-        *(option.param_decls or ()), help=help_text, rich_help_panel=panel, show_default=False,
-        min=option.min, max=option.max,
-    )  # fmt: skip
+    shown = copy(option)
+    shown.help, shown.rich_help_panel, shown.show_default = help_text, panel, False
+    return shown
 
 
 def chosen_options(workload: str, given: Mapping[str, Any], source: str | None) -> WorkloadOptions | None:
@@ -100,7 +100,10 @@ def settings_of(options: WorkloadOptions | None, assignments: Sequence[str]) -> 
         name = name.strip()
         if not equals or not name:
             raise BadRequestError(
-                "bad_setting", f"{assignment!r} is not NAME=VALUE", where="--set", fix="E.g. --set window_s=300."
+                "bad_setting",
+                f"{assignment!r} is not NAME=VALUE",
+                where="--set",
+                fix="Give a name and a value.",
             )
         if name in settings:
             raise BadRequestError("bad_setting", f"{name} is given twice", where="--set", fix="Give it once.")

@@ -11,7 +11,10 @@ import core.workloads
 from core.errors import BadRequestError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from core.workload import Workload
+    from core.workload_command import Commands
     from core.workload_options import WorkloadOptions
 
 DEFAULT_WORKLOAD = "vitaldb"
@@ -43,10 +46,27 @@ def options_of(name: str) -> type[WorkloadOptions] | None:
     BadRequestError
         No such workload.
     """
+    module = _module_if_any(name, "options")
+    return cast("type[WorkloadOptions]", module.Options) if module else None
+
+
+def commands_of(name: str) -> Commands:
+    """The commands that the workload brings: ``COMMANDS`` of its module ``commands``; none where it has no such module.
+
+    Raises
+    ------
+    BadRequestError
+        No such workload.
+    """
+    module = _module_if_any(name, "commands")
+    return cast("Commands", module.COMMANDS) if module else {}
+
+
+def _module_if_any(name: str, part: str) -> ModuleType | None:
     _check_name(name)
-    module = f"core.workloads.{name}.options"
+    module = f"core.workloads.{name}.{part}"
     try:
-        return cast("type[WorkloadOptions]", import_module(module).Options)
+        return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise

@@ -20,22 +20,34 @@ class Options:
 
     reads: ClassVar[str] = "recordings (NNNN.vital, .csv, .parquet)"
 
-    clinical: Annotated[str | None, typer.Option(help="Clinical table, CSV or Parquet, one row a case.")] = None
+    clinical: Annotated[
+        str | None, typer.Option(help="Clinical table, CSV or Parquet, one row a case.", metavar="LOCATION")
+    ] = None
     cases: Annotated[
-        str | None, typer.Option(help="Which cases: 1-3000, 1,5,10, 1-10,17,0022 or all.", show_default="all")
+        str | None,
+        typer.Option(help="Which cases: 1-3000, 1,5,10, 1-10,17,0022 or all.", show_default="all", metavar="CASES"),
     ] = None
     where: Annotated[
-        str | None, typer.Option(help='SQL condition over the clinical table, e.g. "age >= 18 and asa <= 3".')
+        str | None,
+        typer.Option(help='SQL condition over the clinical table, e.g. "age >= 18 and asa <= 3".', metavar="SQL"),
     ] = None
-    profile: Annotated[str | None, typer.Option(help=PROFILE_HELP, show_default="auto")] = None
-    window_s: Annotated[int | None, typer.Option(help="Window length in seconds.", show_default="300")] = None
-    step_s: Annotated[int | None, typer.Option(help="Seconds from one window to the next.", show_default="30")] = None
+    profile: Annotated[str | None, typer.Option(help=PROFILE_HELP, show_default="auto", metavar="NAME")] = None
+    window_s: Annotated[
+        int | None, typer.Option(help="Window length in seconds.", show_default="300", metavar="SECONDS")
+    ] = None
+    step_s: Annotated[
+        int | None, typer.Option(help="Seconds from one window to the next.", show_default="30", metavar="SECONDS")
+    ] = None
     horizon_s: Annotated[
-        int | None, typer.Option(help="Seconds from a window's last second to its target.", show_default="30")
+        int | None,
+        typer.Option(help="Seconds from a window's last second to its target.", show_default="30", metavar="SECONDS"),
     ] = None
     concentration: Annotated[
         list[str] | None,
-        typer.Option(help="Syringe content by pump track, e.g. Orchestra/NEPI_RATE=40 (mg/mL or µg/mL). Repeatable."),
+        typer.Option(
+            help="Syringe content by pump track, e.g. Orchestra/NEPI_RATE=40 (mg/mL or µg/mL). Repeatable.",
+            metavar="TRACK=N",
+        ),
     ] = None
 
     def settings(self) -> Json:

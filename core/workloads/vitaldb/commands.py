@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli import options
-from core.cli.output import err, print_json, print_lines, print_table, say_error
 from core.errors import EXIT_DONE, EXIT_NOT_VERIFIED, BadRequestError, ContentError
+from core.workload_command import CommandOutput, Commands
 from core.workloads.vitaldb.options import PROFILE_HELP
 
 
 def inspect(
-    files: Annotated[list[str], typer.Argument(help="Recordings: .vital, .csv or .parquet; paths or s3://.")],
-    profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "auto",
+    output: CommandOutput,
+    files: Annotated[
+        list[str], typer.Argument(help="Recordings: .vital, .csv or .parquet; paths or s3://.", metavar="FILE")
+    ],
+    profile: Annotated[str, typer.Option(help=PROFILE_HELP, metavar="NAME")] = "auto",
     html: Annotated[
         str | None,
         typer.Option(
@@ -24,9 +26,9 @@ def inspect(
         ),
     ] = None,
     clinical: Annotated[
-        str | None, typer.Option(help="With --html: the clinical table, whose weights doses are given by.")
+        str | None,
+        typer.Option(help="With --html: the clinical table, whose weights doses are given by.", metavar="LOCATION"),
     ] = None,
-    json: options.JsonOutput = False,
 ) -> int:
     """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.
 
@@ -37,7 +39,7 @@ def inspect(
     Example: casemill inspect vital_files/0001.vital --html case.html
     """
     if html is not None:
-        return _view(files, profile, clinical, html, json)
+        return _view(output, files, profile, clinical, html)
     if clinical is not None:
         raise BadRequestError("bad_option", "means nothing without --html", where="--clinical", fix="Give --html.")
     from core.workloads.vitaldb.inspect import inspect_recording
@@ -52,81 +54,67 @@ def inspect(
         except ContentError as error:
             unreadable += 1
             documents.append({"file": file, "error": {"code": error.code, "what": error.what}})
-            if not json:
-                say_error(error.code, error.what, where=file, fix="It is left out.", see="docs/output.md")
+            output.left_out(file, error)
             continue
         documents.append(found)
-        if not json:
-            _show(found)
-    if json:
-        print_json(documents)
+        _show(output, found)
+    output.document(documents)
     return EXIT_NOT_VERIFIED if unreadable else EXIT_DONE
 
 
-def _view(files: list[str], profile: str, clinical: str | None, html: str, as_json: bool) -> int:
+def _view(output: CommandOutput, files: list[str], profile: str, clinical: str | None, html: str) -> int:
     """The viewer's page of one case."""
-    from core.cli.commands_report import write_file
-    from core.report.page import render_case
-    from core.report.viewing import view
     from core.workloads.vitaldb.inspect import trace_recording
 
     if len(files) != 1:
         raise BadRequestError("bad_option", "a page shows one case", where="--html", fix="Give one recording.")
     traces = trace_recording(files[0], profile, clinical)
-    page = render_case(view(traces, "inspected"), files[0])
-    write_file(html, page)
-    if as_json:
-        print_json({"case": traces.case_id, "windows": len(traces.windows), "page": html, "bytes": len(page)})
-    else:
-        print_lines([f"case {traces.case_id}, {len(traces.windows):,} windows: {html}"])
+    size = output.write_case_page(traces, files[0], html)
+    output.document({"case": traces.case_id, "windows": len(traces.windows), "page": html, "bytes": size})
+    output.lines([f"case {traces.case_id}, {len(traces.windows):,} windows: {html}"])
     return EXIT_DONE
 
 
 def demo_data(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    cases: Annotated[int, typer.Option(min=1, max=9000, help="How many cases.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    output: CommandOutput,
+    out: Annotated[Path, typer.Option(help="Folder to write to.", metavar="LOCATION")],
+    cases: Annotated[int, typer.Option(min=1, max=9000, help="How many cases.", metavar="N")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.", metavar="N")] = 7,
     waveforms: Annotated[
         bool, typer.Option("--waveforms", help="With 500 Hz and 128 Hz waves, as real files.")
     ] = False,
     faults: Annotated[bool, typer.Option("--faults", help="Add one labelled case for each known fault.")] = False,
-    json: options.JsonOutput = False,
 ) -> int:
     """Write a made-up cohort: vital_files/NNNN.vital, clinical_data.csv and ground_truth.json.
 
     Example: casemill demo-data --cases 24 --seed 7 --out demo/cohort
     """
-    from rich.progress import Progress
-
     from core.workloads.vitaldb.demo.cohort import write_demo_cohort
 
     try:
-        with Progress(console=err, disable=not err.is_terminal) as bar:
-            task = bar.add_task("cases", total=None)
-            cohort = write_demo_cohort(
-                out, cases, seed, waveforms, faults, lambda done, total: bar.update(task, total=total, completed=done)
-            )
+        with output.progress("cases") as advance:
+            cohort = write_demo_cohort(out, cases, seed, waveforms, faults, advance)
     except OSError as error:
         raise BadRequestError(
             "bad_location", error.strerror or str(error), where=str(out), fix="Give another folder."
         ) from error
-    summary = {
-        "recordings": str(out / "vital_files"),
-        "clinical": str(out / "clinical_data.csv"),
-        "ground_truth": str(out / "ground_truth.json"),
-        "cases": len(cohort.truth),
-        "windows": cohort.windows,
-    }
-    if json:
-        print_json(summary)
-    else:
-        print_lines([f"{summary['cases']} cases in {summary['recordings']}, table {summary['clinical']}"])
+    recordings, clinical = str(out / "vital_files"), str(out / "clinical_data.csv")
+    output.document(
+        {
+            "recordings": recordings,
+            "clinical": clinical,
+            "ground_truth": str(out / "ground_truth.json"),
+            "cases": len(cohort.truth),
+            "windows": cohort.windows,
+        }
+    )
+    output.lines([f"{len(cohort.truth)} cases in {recordings}, table {clinical}"])
     return EXIT_DONE
 
 
-def _show(found: dict[str, Any]) -> None:
-    print_lines(_head(found))
-    print_table(
+def _show(output: CommandOutput, found: dict[str, Any]) -> None:
+    output.lines(_head(found))
+    output.table(
         "",
         ("track", "kind", "format", "unit", "Hz", "records"),
         [
@@ -134,10 +122,10 @@ def _show(found: dict[str, Any]) -> None:
             for item in found["tracks"]
         ],
     )
-    print_table("", ("feature", "unit", "sources found"), [
+    output.table("", ("feature", "unit", "sources found"), [
         (item["name"], item["unit"], ", ".join(item["sources"]) or "none") for item in found["features"]
     ])  # fmt: skip
-    print_table("", ("loss report", ""), list(_flat(found["loss"])))
+    output.table("", ("loss report", ""), list(_flat(found["loss"])))
 
 
 def _head(found: dict[str, Any]) -> Iterator[str]:
@@ -156,3 +144,7 @@ def _flat(loss: dict[str, Any]) -> Iterator[tuple[str, object]]:
             yield from ((f"{name}: {key}", count) for key, count in value.items())
         else:
             yield name, value
+
+
+COMMANDS: Commands = {"inspect": inspect, "demo-data": demo_data}
+"""What the registry asks for."""
