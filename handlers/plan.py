@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.code_version import code_version
 from core.cost.array_width import array_width
+from core.cost.time_model import shipped_models, time_model
 from core.errors import BadRequestError
+from core.run.models import PlannedShard
 from core.run.pins import CloudPins, pin
 from core.run.submission import Submission, check_locations, read_submission
 from core.run.take_up import StoredRun, plan_submission
 from core.store import Store, open_store
-from core.workloads.registry import build_workload
+from core.workloads.registry import build_workload, times_of
 from handlers.environment import Environment, environment
 from handlers.events import PlanAnswer, PlanEvent, RunState
 from handlers.observability import Unit, function, logger, put_metrics
@@ -56,10 +60,14 @@ def handler(event: PlanEvent) -> PlanAnswer:
     )
 
 
+def _width(workload: str, shards: Sequence[PlannedShard]) -> int:
+    return array_width(time_model(shipped_models(times_of(workload)), workload, other_machine=True), shards)
+
+
 def _plan(store: Store, submission: Submission, settings: Environment) -> StoredRun:
     digest = settings.image.rpartition("@")[2] if "@" in settings.image else None
     try:
-        return plan_submission(store, submission, build_workload, digest, array_width)
+        return plan_submission(store, submission, build_workload, digest, _width)
     except BadRequestError as error:
         if error.code not in ("storage_denied", "no_credentials") or error.where.startswith(settings.output):
             raise

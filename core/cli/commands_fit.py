@@ -34,7 +34,7 @@ def fit(
     from core.cost.fit import Provenance, fit_error
     from core.cost.fit import fit as fit_coefficients
     from core.cost.models_text import models_text
-    from core.cost.time_model import TimeModels, shipped_models
+    from core.cost.time_model import TimeModels
 
     _check_date(date)
     if layouts and len(layouts) != len(runs):
@@ -48,9 +48,8 @@ def fit(
     coefficients = fit_coefficients(observations, [item for _, _, item in seen if item], provenance)
     for run, (_, found, _) in zip(runs, seen, strict=True):
         note(f"{run}: took {fit_error(coefficients, found):.2f} times as long as the fit says")
-    shipped = shipped_models()
     (workload,) = names
-    sys.stdout.write(models_text(TimeModels(other_machine=shipped.other_machine, workloads={workload: coefficients})))
+    sys.stdout.write(models_text(TimeModels(workloads={workload: coefficients})))
     return EXIT_DONE
 
 

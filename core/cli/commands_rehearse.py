@@ -49,7 +49,7 @@ def rehearse(
     from core.run.rehearsal import rehearse as perform
     from core.run.rehearsal_models import RehearsalLimits, RehearsalScale
     from core.store import open_store
-    from core.workloads.registry import build_workload
+    from core.workloads.registry import build_workload, times_of
 
     # What a killed process group leaves behind is cleaned up; that this is remarked on helps nobody.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
@@ -63,7 +63,7 @@ def rehearse(
     )
     limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=asked.success_threshold)
     scale = RehearsalScale(workers=count, array=array, price_per_hour=price_per_hour)
-    model = time_model(shipped_models(), plan.request.workload)
+    model = time_model(shipped_models(times_of(built.name)), built.name)
     request = RehearsalRequest(
         plan, built, build_workload, scale, limits, share, seed, cache, model.case_seconds if model else None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core.cost.time_model import shipped_models, time_model
+from core.cost.time_model import TimeModel
 from core.run.models import PlannedShard
 
 CHILD_SECONDS = 240.0
@@ -16,13 +16,12 @@ LARGEST_ARRAY = 10_000
 """Children of an array job at the most (AWS Batch API, ArrayProperties)."""
 
 
-def array_width(workload: str, shards: Sequence[PlannedShard]) -> int:
+def array_width(model: TimeModel | None, shards: Sequence[PlannedShard]) -> int:
     """The children for these shards: never more than shards, nor than an array takes.
 
-    The seconds are the model's likely ones for a machine that nobody has measured, which may be half or twice of it.
-    Of a workload without a model each shard gets its own child.
+    The seconds are the model's likely ones, which on a machine that nobody has measured may be half or twice of it.
+    Without a model, each shard gets its own child.
     """
-    model = time_model(shipped_models(), workload, other_machine=True)
     most = min(len(shards), LARGEST_ARRAY)
     if model is None:
         return most

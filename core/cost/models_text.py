@@ -1,4 +1,4 @@
-"""``time_model.toml`` as text: the standard library reads TOML and does not write it."""
+"""``times.toml`` as text: the standard library reads TOML and does not write it."""
 
 from __future__ import annotations
 

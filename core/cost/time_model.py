@@ -1,4 +1,4 @@
-"""How long work takes: one linear model a workload, its coefficients measured and kept in ``time_model.toml``.
+"""How long work takes: one linear model a workload, its coefficients measured and kept in its ``times.toml``.
 
     seconds of a case = machine × (per case + per compressed byte × bytes + per example × estimated examples)
     seconds of a run  = machine × (start + checking an example × examples / workers) + the busiest worker's cases
@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -73,14 +72,18 @@ class Coefficients(Document):
     measured_cases: int
 
 
+OTHER_MACHINE = Bounds(low=0.5, high=2.0)
+"""Assumed, not measured: another processor takes between half and twice as long."""
+
+
 class TimeModels(Document):
-    """``time_model.toml``; ``other_machine`` are the factors assumed for a machine that was never measured.
+    """``times.toml``; ``other_machine`` are the factors assumed for a machine that was never measured.
 
     Format 1 says ``window`` where format 2 says ``record``.
     """
 
     format: Literal["casemill-times/1", "casemill-times/2"] = "casemill-times/2"
-    other_machine: Bounds
+    other_machine: Bounds = OTHER_MACHINE
     workloads: dict[str, Coefficients]
 
 
@@ -164,14 +167,13 @@ def time_model(
 
 
 @cache
-def shipped_models() -> TimeModels:
-    """The coefficients that come with Casemill."""
-    text = resources.files("core.cost").joinpath("time_model.toml").read_text("utf-8")
-    return TimeModels.model_validate(tomllib.loads(text))
+def shipped_models(path: Path | None) -> TimeModels:
+    """The coefficients that come with a workload, of its own file; none where it brings none."""
+    return TimeModels(workloads={}) if path is None else read_models(str(path))
 
 
 def read_models(path: str) -> TimeModels:
-    """Coefficients of one's own, as ``casemill fit`` writes them.
+    """Coefficients as ``casemill fit`` writes them.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, cast
 
@@ -60,6 +61,13 @@ def commands_of(name: str) -> Commands:
     """
     module = _module_if_any(name, "commands")
     return cast("Commands", module.COMMANDS) if module else {}
+
+
+def times_of(name: str) -> Path | None:
+    """``times.toml`` of the workload: how long its work takes, as ``casemill fit`` prints it; None where nobody has
+    measured it."""
+    path = Path(core.workloads.__path__[0]) / name / "times.toml"
+    return path if name in workload_names() and path.is_file() else None
 
 
 def _module_if_any(name: str, part: str) -> ModuleType | None:

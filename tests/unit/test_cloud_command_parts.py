@@ -13,13 +13,14 @@ import pytest
 from botocore.stub import Stubber
 
 from core.cost.array_width import CHILD_SECONDS, LARGEST_ARRAY, array_width
-from core.cost.time_model import shipped_models, time_model
+from core.cost.time_model import TimeModel, shipped_models, time_model
 from core.errors import BadRequestError, TransientError
 from core.run.guard import JobState
 from core.run.models import PlannedShard
 from core.run.plan import with_partitions
 from core.run.plan_store import read_plan
 from core.run.submission import plan_asked
+from core.workloads.registry import times_of
 from handlers.aws import jobs
 from handlers.command_line import log_lines
 from handlers.command_line.account import Account
@@ -53,11 +54,15 @@ def shards(count: int, cases: int = 50, size: int = 50 * 16_000_000, windows: in
     ]  # fmt: skip
 
 
+def vitaldb_model() -> TimeModel | None:
+    return time_model(shipped_models(times_of("vitaldb")), "vitaldb", other_machine=True)
+
+
 @pytest.mark.parametrize("count", [1, 3, 128, 3000])
 def test_each_child_works_some_minutes(count: int) -> None:
     planned = shards(count)
-    width = array_width("vitaldb", planned)
-    model = time_model(shipped_models(), "vitaldb")
+    model = vitaldb_model()
+    width = array_width(model, planned)
     assert model is not None
     seconds = sum(model.shard_seconds(shard) for shard in planned)
     assert 1 <= width <= count
@@ -67,10 +72,10 @@ def test_each_child_works_some_minutes(count: int) -> None:
 
 def test_never_more_children_than_shards_or_than_an_array_takes() -> None:
     heavy = shards(3, size=10**12)
-    assert array_width("vitaldb", heavy) == 3
-    assert array_width("vitaldb", shards(LARGEST_ARRAY + 5, size=10**12)) == LARGEST_ARRAY
-    assert array_width("nobody-measured-it", shards(LARGEST_ARRAY + 5)) == LARGEST_ARRAY
-    assert array_width("nobody-measured-it", shards(7)) == 7
+    assert array_width(vitaldb_model(), heavy) == 3
+    assert array_width(vitaldb_model(), shards(LARGEST_ARRAY + 5, size=10**12)) == LARGEST_ARRAY
+    assert array_width(None, shards(LARGEST_ARRAY + 5)) == LARGEST_ARRAY
+    assert array_width(None, shards(7)) == 7
 
 
 def test_the_plan_takes_the_width_only_where_nobody_asked_for_one() -> None:

@@ -17,6 +17,7 @@ from core.cost.time_model import TimeModel, read_models, shipped_models, time_mo
 from core.errors import BadRequestError
 from core.run.models import Attempt
 from core.run.projection import Estimate
+from core.workloads.registry import times_of, workload_names
 from tests.cost_examples import KNOWN, MODELS, shard
 
 WHERE = Provenance("two processors", "2026-01-01", "casemill fit")
@@ -175,10 +176,17 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
         read_models(str(tmp_path / "none.toml"))
 
 
-def test_shipped_figures_are_measured_ones_with_their_provenance() -> None:
-    known = shipped_models().workloads["vitaldb"]
+@pytest.mark.parametrize("workload", workload_names())
+def test_shipped_figures_are_measured_ones_with_their_provenance(workload: str) -> None:
+    ((name, known),) = shipped_models(times_of(workload)).workloads.items()
+    assert name == workload
     assert known.measured_cases >= 100
     assert known.machine
     assert known.command
     assert known.record_seconds > 0
-    assert known.byte_seconds.high >= known.byte_seconds.low > 0
+    assert known.byte_seconds.high >= known.byte_seconds.low >= 0
+
+
+def test_what_nobody_has_measured_has_no_figures() -> None:
+    assert times_of("nobody-measured-it") is times_of("../workloads/vitaldb") is None
+    assert shipped_models(None).workloads == {}
