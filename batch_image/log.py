@@ -20,5 +20,5 @@ def log(event: str, **values: Value) -> None:
 
 
 def places(trace: TracebackType | None) -> list[str]:
-    """Where an error came through, without its message: that may quote a recording."""
+    """Where an error came through, without its message: that may quote a case's data."""
     return [f"{PurePath(frame.f_code.co_filename).name}:{line}" for frame, line in walk_tb(trace)]

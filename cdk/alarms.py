@@ -73,7 +73,7 @@ ALARMS = (
         means="The others stand in quarantine with a reason each. The data set may be verified, and is smaller than "
         "was asked for.",
         to_do="Look at the reasons (casemill quarantine, or quarantine.jsonl of the run). Many cases with the same "
-        "reason point at the source or at the device profile.",
+        "reason point at the source or at a setting of the workload.",
     ),
     AlarmSpec(
         "over-budget", "OverBudget", "Maximum", 1,

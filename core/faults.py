@@ -1,7 +1,7 @@
 """What went wrong, in one place: content, transient or fatal, with one plain message and what to do (design, rules 4
 and 5).
 
-*Content* faults are what a workload makes of a recording (:class:`core.errors.ContentError`); this module is never
+*Content* faults are what a workload makes of a case (:class:`core.errors.ContentError`); this module is never
 asked about them. Everything else that storage and machine can do is sorted here:
 
 - transient, exit code 75: a later attempt, or another machine, may succeed with nothing changed in the request. Full

@@ -134,8 +134,8 @@ class Workload(Protocol):
     def process(self, case: Case, source: Source | None) -> CaseResult:
         """Turn one case into examples.
 
-        The result depends on the case, its recording and the configuration alone. What is wrong with
-        the recording becomes a ``failed`` result; faults of the storage are raised.
+        The result depends on the case, its objects and the configuration alone. What is wrong with
+        them becomes a ``failed`` result; faults of the storage are raised.
         """
         ...
 
@@ -288,7 +288,7 @@ class Distribution:
     ``edges`` [n + 1] rise; ``counts`` [n] are those between them, ``below`` and ``above`` those outside. ``minimum``
     and ``maximum`` are the range that the feature is meant to have (None: no bound). Shares are of 0 to 1, None where
     they have no meaning: ``observed_share`` of all that there might have been, ``clipped_share`` of what was observed,
-    ``cleaned_share`` of the samples in the source. ``cases`` have any of it.
+    ``cleaned_share`` of the samples in the source. ``cases`` have any of it. ``counted`` says what is counted.
     """
 
     name: str
@@ -303,6 +303,7 @@ class Distribution:
     clipped_share: float | None = None
     cleaned_share: float | None = None
     cases: int | None = None
+    counted: str = "values"
 
 
 @dataclass(frozen=True)
@@ -327,9 +328,9 @@ class Oddity:
 class Trace:
     """One feature of one case over its time, in the feature's unit.
 
-    ``raw_times`` (seconds) and ``raw_values`` are the samples as they stand in the source, in any order of tracks.
-    ``signal`` [T] has one value a second, as the examples are cut from it; where ``measured`` [T] is false it was
-    imputed. ``sources`` names what the samples came from.
+    ``raw_times`` (seconds) and ``raw_values`` are the samples as they stand in the source, in any order. ``signal`` [T]
+    is what the examples are cut from, at equal steps (:attr:`CaseTraces.step_seconds`); where ``measured`` [T] is false
+    it was imputed. ``sources`` names what the samples came from.
     """
 
     name: str
@@ -345,13 +346,18 @@ class Trace:
 
 @dataclass(frozen=True)
 class CaseTraces:
-    """What became of one case, to look at: its features on one time axis, and its windows [start, end) in seconds."""
+    """What became of one case, to look at: its features on one time axis.
+
+    ``windows`` are the stretches of time [start, end), in seconds, that its examples are. The signals have a value
+    every ``step_seconds``.
+    """
 
     case_id: str
     seconds: int
     traces: tuple[Trace, ...]
     windows: tuple[tuple[int, int], ...]
     remarks: tuple[str, ...] = ()
+    step_seconds: float = 1.0
 
 
 @runtime_checkable

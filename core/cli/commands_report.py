@@ -27,14 +27,14 @@ def report(
         str | None, typer.Option(help="File to write to, or s3://; OUT/runs/RUN_ID/report.html if not given.")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Where the recordings are now, for the case viewer; the run's own if not given.")
+        str | None, typer.Option(help="Where the source is now, for the case viewer; the run's own if not given.")
     ] = None,
     sample: Annotated[
         int,
         typer.Option(min=0, max=MOST_SAMPLE, help="Cases that the viewer shows beside the oddest ones."),
     ] = DEFAULT_SAMPLE,
     viewer: Annotated[
-        bool, typer.Option("--viewer/--no-viewer", help="With the case viewer, for which recordings are read again.")
+        bool, typer.Option("--viewer/--no-viewer", help="With the case viewer, for which cases are read again.")
     ] = True,
     json: options.JsonOutput = False,
 ) -> int:

@@ -36,9 +36,13 @@ def parameters_of_workloads() -> list[inspect.Parameter]:
 
 def source_option() -> Any:
     """``--source``, whose help says what each workload reads."""
+    return typer.Option(help=f"Folder or s3:// location to read the cases from ({what_workloads_read()}).")
+
+
+def what_workloads_read() -> str:
+    """What each workload reads from a source, in its own words."""
     declared = [(name, options_of(name)) for name in workload_names()]
-    read = "; ".join(f"{name}: {options.reads}" for name, options in declared if options and options.reads)
-    return typer.Option(help=f"Folder or s3:// location to read the cases from ({read}).")
+    return "; ".join(f"{name}: {options.reads}" for name, options in declared if options and options.reads)
 
 
 def _shown(workload: str, option: Any, earlier: Sequence[Any]) -> Any:

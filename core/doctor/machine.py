@@ -21,7 +21,7 @@ FEW_BYTES = 5 * GIB
 """Free space below which nobody knows whether a data set fits, where no cohort was given to compare with."""
 
 OPEN_FILES = 1024
-"""The usual limit of Linux; 256, that of macOS, is too few for many workers with a recording and a shard each."""
+"""The usual limit of Linux; 256, that of macOS, is too few for many workers with an object and a shard each."""
 
 
 def processors_and_memory(processors: int, memory_bytes: int | None) -> list[Finding]:
@@ -51,7 +51,7 @@ def open_files(limit: int | None) -> Finding:
 
 
 def scratch(folder: Path | None = None) -> Finding:
-    """The folder for temporary files: recordings as CSV go through it."""
+    """The folder for temporary files: some objects go through it."""
     looked_at = "scratch folder"
     try:
         place = folder or Path(tempfile.gettempdir())
@@ -70,7 +70,7 @@ def scratch(folder: Path | None = None) -> Finding:
 def output(folder: Path, cohort_bytes: int | None) -> list[Finding]:
     """The output folder, or where it will be made: can be written to, has room, and can create without replacing.
 
-    ``cohort_bytes``: the recordings' size, which a data set with its saved segments stays below as a rule.
+    ``cohort_bytes``: the source's size, which a data set with its saved segments stays below as a rule.
     """
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     looked_at = "output"
@@ -79,7 +79,7 @@ def output(folder: Path, cohort_bytes: int | None) -> list[Finding]:
     free = shutil.disk_usage(place).free
     said = f"{folder.absolute()}, {size_text(free)} free"
     if cohort_bytes is not None:
-        said += f" for {size_text(cohort_bytes)} of recordings"
+        said += f" for {size_text(cohort_bytes)} of source data"
     short = free < (FEW_BYTES if cohort_bytes is None else cohort_bytes)
     advice = "Free some, or give another --out; casemill rehearse measures what a run needs."
     room = warning(looked_at, said, advice) if short else ok(looked_at, said)

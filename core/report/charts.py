@@ -1,6 +1,6 @@
 """The charts as Vega-Lite specifications (https://vega.github.io/vega-lite); colours are the page's own CSS variables.
 
-Names and texts that come from recordings stand in data and titles only, never in an expression.
+Names and texts that come from the source stand in data and titles only, never in an expression.
 """
 
 from __future__ import annotations

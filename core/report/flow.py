@@ -46,7 +46,7 @@ def flow_steps(documents: RunDocuments) -> tuple[FlowStep, ...]:
             "Usable",
             len(read),
             _groups(read),
-            losses=(_loss("empty: too short for a single window", empty),) if empty else (),
+            losses=(_loss("empty: not enough for a single example", empty),) if empty else (),
         ),
         FlowStep("With examples", len(done), _groups(done), records=sum(entry.records for entry in done)),
     )

@@ -176,7 +176,7 @@ class ViewedTrace:
     raw_values: tuple[float, ...]
     signal_times: tuple[float, ...]
     signal_values: tuple[float, ...]
-    imputed: tuple[tuple[int, int], ...]
+    imputed: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)

@@ -75,16 +75,16 @@ def view(seen: CaseTraces, why: str, points: int = MOST_LINE_POINTS) -> ViewedCa
         window_step=step,
         windows=seen.windows[::step],
         remarks=seen.remarks,
-        traces=tuple(_view_trace(trace, points) for trace in shown),
+        traces=tuple(_view_trace(trace, points, seen.step_seconds) for trace in shown),
         imputed_features=absent,
     )
 
 
-def _view_trace(trace: Trace, points: int) -> ViewedTrace:
+def _view_trace(trace: Trace, points: int, step_seconds: float) -> ViewedTrace:
     sound = np.isfinite(trace.raw_values) & np.isfinite(trace.raw_times)
     order = np.argsort(trace.raw_times[sound], kind="stable")
     raw_times, raw_values = thin(trace.raw_times[sound][order], trace.raw_values[sound][order], points)
-    signal_times, signal_values = thin(*_steps(trace.signal), points)
+    places, signal_values = thin(*_steps(trace.signal), points)
     return ViewedTrace(
         name=trace.name,
         unit=trace.unit,
@@ -95,9 +95,9 @@ def _view_trace(trace: Trace, points: int) -> ViewedTrace:
         measured_share=float(np.mean(trace.measured)) if len(trace.measured) else 0.0,
         raw_times=tuple(round(value, 1) for value in raw_times.tolist()),
         raw_values=tuple(_short(value) for value in raw_values.tolist()),
-        signal_times=tuple(signal_times.tolist()),
+        signal_times=tuple((places * step_seconds).tolist()),
         signal_values=tuple(_short(value) for value in signal_values.tolist()),
-        imputed=stretches(~trace.measured),
+        imputed=tuple((start * step_seconds, end * step_seconds) for start, end in stretches(~trace.measured)),
     )
 
 
@@ -123,11 +123,11 @@ def thin(times: Floats, values: Floats, most: int) -> tuple[Floats, Floats]:
 
 
 def _steps(signal: Floats) -> tuple[Floats, Floats]:
-    """The seconds in which the signal [T] changes, its first and its last, with their values."""
+    """The places in which the signal [T] changes, its first and its last, with their values."""
     starts = np.flatnonzero(np.diff(signal, prepend=np.nan) != 0)
-    seconds = np.unique(np.append(starts, max(0, len(signal) - 1)))[: len(signal)]
-    seconds = seconds[np.isfinite(signal[seconds])]
-    return seconds.astype(np.float64), signal[seconds]
+    places = np.unique(np.append(starts, max(0, len(signal) - 1)))[: len(signal)]
+    places = places[np.isfinite(signal[places])]
+    return places.astype(np.float64), signal[places]
 
 
 def stretches(mask: NDArray[np.bool_], most: int = MOST_STRETCHES) -> tuple[tuple[int, int], ...]:

@@ -41,10 +41,10 @@ class Told:
 
 
 def not_in_the_cloud(output: str, run_id: str) -> str:
-    """Why a page that a function wrote has no viewer. The functions may not read recordings, so that no more than the
+    """Why a page that a function wrote has no viewer. The functions may not read the source, so that no more than the
     workers can see patients' data."""
     return (
-        "The case viewer reads recordings again, which the functions of the cloud may not. Somebody who may makes it"
+        "The case viewer reads cases again, which the functions of the cloud may not. Somebody who may makes it"
         f" with: casemill report {output}/{RunLayout(run_id).root}"
     )
 
@@ -113,7 +113,7 @@ def _look(documents: RunDocuments, workload: Workload | None, viewing: Viewing) 
     except CasemillError as error:
         if viewing.source:
             raise
-        return f"The recordings cannot be read any more: {error.what} [{error.code}]. --source names another place."
+        return f"The source cannot be read any more: {error.what} [{error.code}]. --source names another place."
     return lambda case: look_at(workload, case, source)
 
 

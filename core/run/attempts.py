@@ -15,7 +15,7 @@ from core.store import Store
 
 @dataclass(frozen=True)
 class Cause:
-    """What ended an attempt: the error's code, or ``bug`` and its kind (never its words, which may quote a recording),
+    """What ended an attempt: the error's code, or ``bug`` and its kind (never its words, which may quote a case),
     and the exit code of the process."""
 
     name: str = ""

@@ -37,8 +37,8 @@ def guarded(case: Case, work: Callable[[], CaseResult]) -> CaseResult:
         raise
     except (MemoryError, OSError) as error:
         raise classify(error, f"case {case.id}").error from error
-    except Exception as error:  # noqa: BLE001  whatever a recording breaks must not stop the run
-        # The message may quote the recording, so only the kind and the place go into the record.
+    except Exception as error:  # noqa: BLE001  whatever a case breaks must not stop the run
+        # The message may quote the case's data, so only the kind and the place go into the record.
         place = traceback.extract_tb(sys.exc_info()[2])[-1]
         detail = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
         return CaseResult(Outcome.FAILED, reason="internal", detail=detail)

@@ -14,7 +14,7 @@ from core.workload import SelectingWorkload, Workload
 
 
 class QuarantineMessage(Document):
-    """A failed case. Ids, the reason's code and flags only: a detail may quote the recording, and many read a queue."""
+    """A failed case. Ids, the reason's code and flags only: a detail may quote the data, and many read a queue."""
 
     run_id: str
     data_set: str

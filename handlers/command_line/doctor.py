@@ -22,7 +22,7 @@ def doctor(
         bool, typer.Option("--aws", help="Look at the AWS account and its stack, not at this machine.")
     ] = False,
     source: Annotated[
-        str | None, typer.Option(help="Recordings of a run to come: is there room for them, can they be read?")
+        str | None, typer.Option(help="Source of a run to come: is there room for them, can they be read?")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder that a run will write to.")] = Path("."),
     write: Annotated[

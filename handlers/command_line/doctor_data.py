@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from core.cli.workload_options import what_workloads_read
 from core.doctor.findings import Finding, ok, problem, warning
 from handlers.aws.clients import client
 from handlers.command_line.stack import DeployedStack
@@ -81,9 +82,8 @@ def source(stack: DeployedStack, location: str) -> Iterator[Finding]:
     name, _, prefix = location.removeprefix("s3://").partition("/")
     listed = client("s3").list_objects_v2(Bucket=name, Prefix=prefix.rstrip("/") + "/" if prefix else "", MaxKeys=1)
     if not listed.get("KeyCount", len(listed.get("Contents", ()))):
-        yield problem(
-            "source", f"{location} holds nothing", "Check the spelling; it should hold files such as 0001.vital."
-        )
+        fix = f"Check the spelling; it should hold what a workload reads ({what_workloads_read()})."
+        yield problem("source", f"{location} holds nothing", fix)
         return
     yield ok("source", f"{location} can be listed with these credentials")
     from handlers.command_line.doctor_account import looked

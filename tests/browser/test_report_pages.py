@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from core.report.page import render_case
+from core.report.viewing import view
 from core.report.write import MOST_BYTES
+from core.workload import CaseTraces, Trace
 from tests.browser.conftest import DESKTOP, PHONE, PICTURES, Opened, Opener, Reported
 from tests.command_line import casemill
 from tests.synthetic_run import ODD, SyntheticRun
@@ -204,4 +208,22 @@ def test_the_page_of_a_single_case(opening: Opener, demo: Reported, tmp_path: Pa
     assert f"{answer.json['windows']:,} windows" in opened.text("#viewer-title")
     assert opened.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     check_accessible(opened)
+    assert opened.said == []
+
+
+def test_a_long_case_is_shown_in_hours(opening: Opener, tmp_path: Path) -> None:
+    hours = 120
+    trace = Trace(
+        "potassium", "mmol/L", 2.0, 8.0, np.arange(24.0, hours, 6) * 3600, 4 + np.arange(16.0) % 3,
+        4 + np.arange(float(hours)) % 3, np.arange(hours) >= 24,
+    )  # fmt: skip
+    traces = CaseTraces("stay 7", hours * 3600, (trace,), ((0, 86_400), (86_400, 172_800)), step_seconds=3600.0)
+    file = tmp_path / "stay.html"
+    file.write_bytes(render_case(view(traces, "made up"), "nowhere"))
+    opened = opening(file)
+    opened.page.wait_for_selector("#viewer-chart[data-shown='stay 7'][data-drawn] svg")
+    assert "hours since the case's start" in opened.text("#viewer-chart")
+    assert "120.0 h" in opened.text("#viewer-title")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    opened.page.screenshot(path=PICTURES / "long-case.png", full_page=True)
     assert opened.said == []

@@ -102,7 +102,7 @@ def test_the_scratch_folder(tmp_path: Path) -> None:
 def test_room_for_a_cohort(tmp_path: Path) -> None:
     room, files = machine.output(tmp_path / "to" / "come", 1 << 60)
     assert (room.state, files.state) == (State.WARNING, State.OK)
-    assert "of recordings" in room.found
+    assert "of source data" in room.found
     assert machine.output(tmp_path, 1)[0].state is State.OK
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 

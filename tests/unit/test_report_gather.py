@@ -114,7 +114,7 @@ def test_every_loss_has_its_reason_and_the_flow_adds_up() -> None:
     losses = {loss.reason: (loss.cases, set(loss.examples)) for step in page.flow for loss in step.losses}
     assert losses == {
         "failed: unreadable": (1, {"0003"}),
-        "empty: too short for a single window": (2, {"0005", "0006"}),
+        "empty: not enough for a single example": (2, {"0005", "0006"}),
     }
     assert "−1" in html_of(bench)
 
@@ -251,3 +251,14 @@ def test_stretches_are_the_mask(mask: list[bool]) -> None:
     for start, end in viewing.stretches(np.array(mask, bool), most=1000):
         rebuilt[start:end] = True
     assert rebuilt.tolist() == mask
+
+
+def test_a_signal_may_have_a_value_an_hour() -> None:
+    hours = 120
+    measured = np.arange(hours) >= 24
+    signal = np.where(np.arange(hours) < 60, 1.0, 2.0)
+    trace = Trace("potassium", "mmol/L", 2.0, 8.0, np.array([3600.0]), np.ones(1), signal, measured)
+    (seen,) = viewing.view(CaseTraces("stay", hours * 3600, (trace,), (), step_seconds=3600.0), "a sample").traces
+    assert seen.imputed == ((0, 24 * 3600),)
+    assert seen.signal_times == (0, 60 * 3600, 119 * 3600)
+    assert seen.measured_share == pytest.approx(0.8)

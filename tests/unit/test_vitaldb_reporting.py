@@ -28,7 +28,7 @@ def test_the_traces_are_what_the_windows_are_cut_from(made: tuple[VitaldbWorkloa
     assert isinstance(workload, ReportingWorkload)
     for case in cases:
         result, seen = workload.process(case, open_source(source)), workload.traces(case, open_source(source))
-        assert len(seen.windows) == result.windows
+        assert len(seen.windows) == result.records
         assert [trace.name for trace in seen.traces] == list(FEATURE_NAMES)
         starts = result.columns["start_s"][:, 0].tolist()
         assert [start for start, _ in seen.windows] == starts

@@ -93,8 +93,11 @@
   byId("viewer-box").hidden = false;
   const chart = byId("viewer-chart");
   const ROW = 84;
-  const minutes = (seconds) => seconds / 60;
-  const timeAxis = (last) => ({ title: last ? "minutes since the recording's start" : null, grid: true, labels: last, ticks: last, domain: last, tickCount: 8 });
+  const MINUTES = { name: "minutes", short: "min", seconds: 60 }, HOURS = { name: "hours", short: "h", seconds: 3600 };
+  const MOST_IN_MINUTES = 48 * 3600;
+  let unit = MINUTES;
+  const shownTime = (seconds) => seconds / unit.seconds;
+  const timeAxis = (last) => ({ title: last ? `${unit.name} since the case's start` : null, grid: true, labels: last, ticks: last, domain: last, tickCount: 8 });
 
   const windowRow = (case_, x, width) => {
     const [first] = case_.windows;
@@ -104,17 +107,17 @@
     return {
       width, height: 6 + 4 * lanes,
       title: { text: "windows", anchor: "start", frame: "group", offset: 3 },
-      data: { values: case_.windows.map(([start, end], place) => ({ from: minutes(start), to: minutes(end), lane: place % lanes })) },
+      data: { values: case_.windows.map(([start, end], place) => ({ from: shownTime(start), to: shownTime(end), lane: place % lanes })) },
       mark: { type: "bar", height: 2.4, color: "var(--odd)" },
       encoding: {
         x: { field: "from", type: "quantitative", ...x, axis: timeAxis(false) }, x2: { field: "to" },
         y: { field: "lane", type: "ordinal", axis: null },
-        tooltip: [{ field: "from", type: "quantitative", format: ".1f", title: "from (min)" }, { field: "to", type: "quantitative", format: ".1f", title: "to (min)" }],
+        tooltip: [{ field: "from", type: "quantitative", format: ".1f", title: `from (${unit.short})` }, { field: "to", type: "quantitative", format: ".1f", title: `to (${unit.short})` }],
       },
     };
   };
   const traceRow = (trace, x, width, last) => {
-    const points = (times, values) => times.map((time, place) => ({ t: minutes(time), v: values[place] }));
+    const points = (times, values) => times.map((time, place) => ({ t: shownTime(time), v: values[place] }));
     const y = { field: "v", type: "quantitative", title: null, scale: { zero: false }, axis: { tickCount: 3, grid: false } };
     const time = { field: "t", type: "quantitative", ...x, axis: timeAxis(last) };
     const bounds = [trace.minimum, trace.maximum].filter((bound) => bound !== null).map((bound) => ({ v: bound }));
@@ -125,12 +128,12 @@
     const all = [low, high, ...near.map(({ v }) => v)];
     y.scale.domain = [Math.min(...all) - room, Math.max(...all) + room];
     y.scale.nice = false;
-    const unit = trace.unit && trace.unit !== "–" ? ` (${trace.unit})` : "";
+    const measure = trace.unit && trace.unit !== "–" ? ` (${trace.unit})` : "";
     return {
       width, height: ROW,
-      title: { text: `${trace.name}${unit}`, anchor: "start", frame: "group", offset: 3 },
+      title: { text: `${trace.name}${measure}`, anchor: "start", frame: "group", offset: 3 },
       layer: [
-        { data: { values: trace.imputed.map(([start, end]) => ({ from: minutes(start), to: minutes(end) })) },
+        { data: { values: trace.imputed.map(([start, end]) => ({ from: shownTime(start), to: shownTime(end) })) },
           mark: { type: "rect", color: "var(--imputed)" },
           encoding: { x: { field: "from", type: "quantitative", ...x, axis: timeAxis(last) }, x2: { field: "to" } } },
         { data: { values: near }, mark: { type: "rule", strokeDash: [4, 4], color: "var(--faint)", clip: true }, encoding: { y } },
@@ -144,7 +147,7 @@
   let span = [0, 1];
   const viewerSpec = (case_) => {
     const width = Math.max(180, chart.clientWidth - 70);
-    const x = { scale: { domain: span.map(minutes), nice: false } };
+    const x = { scale: { domain: span.map(shownTime), nice: false } };
     const zoom = { name: "zoom", select: { type: "interval", encodings: ["x"], zoom: "wheel![event.ctrlKey || event.shiftKey]" }, bind: "scales" };
     const rows = case_.traces.map((trace, place) => traceRow(trace, x, width, place === case_.traces.length - 1));
     const windows = windowRow(case_, x, width);
@@ -153,7 +156,7 @@
     rows.forEach((row) => { row.layer[0].mark.clip = true; row.layer[0].params = [zoom]; });
     return {
       $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-      description: `Signals of case ${case_.case_id} over ${Math.round(minutes(case_.seconds))} minutes`,
+      description: `Signals of case ${case_.case_id} over ${Math.round(shownTime(case_.seconds))} ${unit.name}`,
       spacing: 10, resolve: { scale: { x: "shared" } },
       vconcat: [...(case_.windows.length ? [windows] : []), ...rows],
     };
@@ -182,6 +185,7 @@
     const mine = ++turn;
     shown = (place + data.cases.length) % data.cases.length;
     const case_ = data.cases[shown];
+    unit = case_.seconds > MOST_IN_MINUTES ? HOURS : MINUTES;
     span = [Math.max(0, from), Math.min(case_.seconds, to)];
     const select = byId("viewer-case");
     if (select) select.value = String(shown);

@@ -68,6 +68,7 @@ def distributions(
                 clipped_share=_share(clipped[feature.name], observed[feature.name]),
                 cleaned_share=_share(cleaned[feature.name], samples[feature.name]),
                 cases=cases[feature.name],
+                counted="seconds",
             )
         )
     return tuple(found)
