@@ -27,15 +27,20 @@ EXIT_OUTPUT_GONE = 141
 
 
 class CasemillError(Exception):
-    """An error with a code, a sentence that says what is wrong, and one that says what to do."""
+    """An error with a code, a sentence that says what is wrong, and one that says what to do.
+
+    ``may_quote``: what is wrong is partly told in somebody else's words, which may quote a value of the data. They are
+    for who asked, and get into no log and no mail (:func:`core.run.notices.without_quotes`).
+    """
 
     exit_code: ClassVar[int] = EXIT_BUG
 
-    def __init__(self, code: str, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, code: str, what: str, *, where: str = "", fix: str = "", may_quote: bool = False) -> None:
         self.code = code
         self.what = what
         self.where = where
         self.fix = fix
+        self.may_quote = may_quote
         super().__init__(code, what, where, fix)
 
     def __str__(self) -> str:
@@ -46,17 +51,22 @@ class CasemillError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # The default would call the constructor with `args` alone, which loses the keywords
         # when an error crosses from a worker process.
-        return (_rebuild, (type(self), self.code, self.what, self.where, self.fix))
+        return (_rebuild, (type(self), self.code, self.what, self.where, self.fix, self.may_quote))
 
 
-def _rebuild(kind: type[CasemillError], code: str, what: str, where: str, fix: str) -> CasemillError:
-    return kind(code, what, where=where, fix=fix)
+def _rebuild(kind: type[CasemillError], code: str, what: str, where: str, fix: str, may_quote: bool) -> CasemillError:
+    return kind(code, what, where=where, fix=fix, may_quote=may_quote)
 
 
 class ContentError(CasemillError):
     """One case cannot be used; ``code`` is the reason code of its outcome."""
 
     exit_code = EXIT_NOT_VERIFIED
+
+    @property
+    def detail(self) -> str:
+        """The detail of its outcome: where it is, and what is wrong."""
+        return f"{self.where}: {self.what}" if self.where else self.what
 
 
 class TransientError(CasemillError):

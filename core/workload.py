@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from core.errors import ContentError
 from core.schema import Schema
 
 Json = dict[str, Any]
@@ -80,6 +81,11 @@ class CaseResult:
     flags: tuple[str, ...] = ()
     figures: Json = field(default_factory=dict)
     histograms: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, error: ContentError) -> CaseResult:
+        """A case that cannot be used."""
+        return cls(Outcome.FAILED, reason=error.code, detail=error.detail)
 
 
 class Source(Protocol):

@@ -157,8 +157,8 @@ def _rule(thresholds: Thresholds | None) -> str:
 The workload divides its records by a rule of its own, which follows from each record alone. Verification asked it again
 about every record that it read back."""
     return f"""\
-The split is by group, never by case or window. A group's rank is the number in [0, 1) that the first 53 bits of SHA-256
-over the salt `{_code(thresholds.salt)}`, a zero byte and the group make. Below
+The split is by group, never by case or example. A group's rank is the number in [0, 1) that the first 53 bits of
+SHA-256 over the salt `{_code(thresholds.salt)}`, a zero byte and the group make. Below
 {thresholds.validation:.6f} a group is for training, below {thresholds.test:.6f} for validation, else for
 the test: the side follows from the group alone."""
 

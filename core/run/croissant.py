@@ -79,7 +79,7 @@ _SPLIT_MEANING: dict[Split, str] = {
 }
 _CASE_FIELDS = {
     "case_id": ("sc:Text", "Id of the case."),
-    "group": ("sc:Text", "What must not stand on two sides of the split: a subject."),
+    "group": ("sc:Text", "What must not stand on two sides of the split, such as a subject."),
     "outcome": ("sc:Text", "done, empty or failed."),
     "reason": ("sc:Text", "Why it failed; empty where it did not."),
     "records": ("sc:Integer", "Examples that it gave."),
@@ -184,7 +184,7 @@ def _file_set(manifest: Manifest, name: str, what: str, sides: Iterable[Split]) 
 
 
 def _splits(portrait: Portrait) -> Json:
-    counts = {"cases": "Planned cases.", "groups": "Groups (subjects).", "records": "Examples."}
+    counts = {"cases": "Planned cases.", "groups": "Groups: what must not stand on two sides.", "records": "Examples."}
     return {
         "@type": "cr:RecordSet",
         "@id": "splits",

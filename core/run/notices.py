@@ -32,8 +32,8 @@ _HAPPENED: dict[Ending, str] = {
 }
 
 
-_MAY_QUOTE = ("bad_where", "unreadable_clinical_table")
-"""The words of these errors are partly those of the database, which names the value that it stumbled over."""
+_HARMLESS = re.compile(r"(?:[A-Za-z]{1,20} ){0,3}[Ee]rror(?=:)|(?:line|row) [0-9]{1,12}\b")
+"""The kind of an error as databases and readers put it before a colon, or the place in a file."""
 
 
 class Mail(Document):
@@ -57,11 +57,13 @@ class ExecutionEnd(Document):
 
 
 def mail_of(report: RunReport, stage: str = "") -> Mail:
-    """What happened, what it means, what to do, and where the report is. Ids and counts only."""
+    """What happened, what it means, what to do, and where the report is. Ids and counts only.
+
+    The report's detail is of an error that left its function by :func:`without_quotes`.
+    """
     where = f" ({stage})" if stage else ""
     subject = f"Casemill{where}: run {report.run_id} {_HAPPENED[report.ending]}"
-    detail = f"[{report.code}] (its words are in the report)" if report.code in _MAY_QUOTE else report.detail
-    said = f": {detail}" if detail else "."
+    said = f": {report.detail}" if report.detail else "."
     body = [
         f"What happened: run {report.run_id} {_HAPPENED[report.ending]}{said}",
         f"What it means: {MEANING[report.ending]}",
@@ -70,7 +72,7 @@ def mail_of(report: RunReport, stage: str = "") -> Mail:
         *([f"Page:          {report.page_uri}"] if report.page_key else []),
         "",
         # A check's problem may quote a value; the report keeps it where the data is. Cases are ids and reason codes.
-        report_text(report.model_copy(update={"detail": detail, "problems": _names(report.problems)})),
+        report_text(report.model_copy(update={"problems": _names(report.problems)})),
     ]
     return Mail(subject=plain_subject(subject), body="\n".join(body))
 
@@ -88,17 +90,21 @@ def plain_subject(text: str) -> str:
 
 
 def without_quotes(error: CasemillError) -> CasemillError:
-    """The error without the words that may quote a clinical value, for logs and for the state machine's history.
+    """The error without the words that may quote a value of the data, for logs, mails and the state machine's history.
 
-    >>> without_quotes(CasemillError("bad_where", 'Conversion Error: "age" of 63,5 is no number')).what
+    >>> told = CasemillError("bad_where", 'Conversion Error: "age" of 63,5 is no number', may_quote=True)
+    >>> without_quotes(told).what
     'Conversion Error, about "age"'
+    >>> without_quotes(CasemillError("bad_where", "63,5 is no number", may_quote=True)).what
+    'told in words that may quote the data'
     """
-    if error.code not in _MAY_QUOTE:
+    if not error.may_quote:
         return error
-    kind, _, words = error.what.partition(":")
+    kind = _HARMLESS.match(error.what)
+    what = kind[0] if kind else "told in words that may quote the data"
     # Double quotes hold names in SQL, single ones hold values.
-    names = sorted(set(re.findall(r'"[A-Za-z_][A-Za-z0-9_]*"', words)))
-    what = f"{kind[:60]}, about {', '.join(names)}" if names else kind[:60]
+    names = sorted(set(re.findall(r'"[A-Za-z_][A-Za-z0-9_]*"', error.what))) if what.endswith("Error") else []
+    what = f"{what}, about {', '.join(names)}" if names else what
     return type(error)(error.code, what, where=error.where, fix=error.fix)
 
 

@@ -32,7 +32,7 @@ def guarded(case: Case, work: Callable[[], CaseResult]) -> CaseResult:
     try:
         return work()
     except ContentError as error:
-        return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}".removeprefix(": "))
+        return CaseResult.failed(error)
     except CasemillError:
         raise
     except (MemoryError, OSError) as error:

@@ -226,6 +226,18 @@ def test_anything_else_leaves_as_a_bug_that_quotes_nothing(
     assert "test_functions_run.py" in bench.log.getvalue()
 
 
+def test_an_error_that_may_quote_leaves_without_its_words(
+    bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: Any) -> None:
+        raise BadRequestError("bad_table", "line 7 holds 63.5 years", may_quote=True)
+
+    monkeypatch.setattr("handlers.inspect.next_round", refused)
+    with pytest.raises(BadRequestError, match="bad_table") as raised:
+        bench.inspect()
+    assert "63.5" not in str(raised.value) + bench.log.getvalue()
+
+
 def test_publishing_again_says_the_same_and_sends_no_case_twice(
     bench: FunctionsBench, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import BadRequestError
 from core.run.failure import failure_of, report_failure
-from core.run.notices import ExecutionEnd, Mail, claim_end, confirm_end, mail_of, plain_subject, read_end
+from core.run.notices import (
+    ExecutionEnd,
+    Mail,
+    claim_end,
+    confirm_end,
+    mail_of,
+    plain_subject,
+    read_end,
+    without_quotes,
+)
 from core.run.report import MEANING, TO_DO, Ending, RunReport
 from core.store import Store, open_store
 from tests.cloud_bench import CloudBench, asked_toy
@@ -63,13 +75,22 @@ def test_no_value_is_in_a_mail_and_of_cases_the_ids_and_reasons() -> None:
     assert "values" in mail.body
 
 
-def test_the_databases_words_stay_in_the_report() -> None:
+def test_words_that_may_quote_leave_no_function() -> None:
+    said = BadRequestError("bad_table", "Conversion Error: 'Mueller' is no \"age\"", where="--table", may_quote=True)
+    crossed = pickle.loads(pickle.dumps(said))
+    assert (crossed.may_quote, str(crossed)) == (True, str(said))
+    left = without_quotes(crossed)
     store = open_store("memory://")
-    failure = failure_of("BadRequestError", '{"errorMessage": "--where: cannot convert \'Mueller\' [bad_where]"}')
+    failure = failure_of("BadRequestError", json.dumps({"errorMessage": str(left)}))
     made = report_failure(store, "toy-1", "first", failure)
-    assert b"Mueller" in store.get(made.report_key)
-    assert "Mueller" not in mail_of(made).body
-    assert "bad_where" in mail_of(made).body
+    for told in (store.get(made.report_key).decode(), mail_of(made).body):
+        assert "Mueller" not in told
+        assert '--table: Conversion Error, about "age" [bad_table]' in told
+    for words in ("Mueller: no number", "no number: Mueller", "'Mueller' is no number, \"Mueller\""):
+        assert "Mueller" not in str(without_quotes(BadRequestError("bad_table", words, may_quote=True)))
+    assert without_quotes(BadRequestError("bad_table", "line 7 holds Mueller", may_quote=True)).what == "line 7"
+    other = BadRequestError("bad_table", "there is no table")
+    assert without_quotes(other) is other
 
 
 def end(told_by: Any = "execution", ending: Ending = "success") -> ExecutionEnd:

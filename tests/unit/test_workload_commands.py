@@ -76,7 +76,8 @@ def test_no_command_of_a_workload_hides_one_of_the_platform_or_of_the_cloud() ->
     names = [name for workload in workload_names() for name in commands_of(workload)]
     own = [command.name for command in main.app.registered_commands]
     assert {*names} <= {*own}
-    assert sorted(names) == ["demo-data", "inspect"]
+    assert {"demo-data", "inspect"} <= {*names}
+    assert len({*names}) == len(names), "none of them needs its workload's name before it"
     assert not {*names} & {*elsewhere["project"]["entry-points"]["casemill.commands"]}
 
 

@@ -12,6 +12,7 @@ from core.cli.options import OWN_FIELDS, Asked, asked_run, cache_of, locations, 
 from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of
 from core.errors import BadRequestError
 from core.workloads.registry import build_workload, options_of, workload_names
+from tests.command_line import REPOSITORY
 
 DECLARED = [(name, options) for name in workload_names() if (options := options_of(name))]
 
@@ -21,7 +22,9 @@ def code_of(caught: pytest.ExceptionInfo[BadRequestError]) -> tuple[str, str]:
 
 
 def test_the_workloads_are_the_folders() -> None:
-    assert workload_names() == ("trajectory", "vitaldb")
+    folders = (REPOSITORY / "core" / "workloads").glob("*/workload.py")
+    assert workload_names() == tuple(sorted(path.parent.name for path in folders))
+    assert {"trajectory", "vitaldb"} <= {*workload_names()}
 
 
 @pytest.mark.parametrize(("name", "options"), DECLARED, ids=[name for name, _ in DECLARED])

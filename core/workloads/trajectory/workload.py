@@ -89,7 +89,7 @@ class TrajectoryWorkload:
         try:
             columns = make_examples(self._configuration, samples)
         except ContentError as error:
-            return CaseResult(Outcome.FAILED, reason=error.code, detail=f"{error.where}: {error.what}")
+            return CaseResult.failed(error)
         return CaseResult(Outcome.DONE, records=len(samples), columns=columns, figures={"samples": len(samples)})
 
     def distributions(

@@ -56,8 +56,9 @@ class ClinicalTable:
                 return self._select(where, self.columns)
         except duckdb.Error as error:
             message = " ".join(str(error).split("LINE 1")[0].split())
+            # The database names the value that it stumbled over.
             raise BadRequestError(
-                "bad_where", message, where="--where", fix="It is SQL over the clinical table."
+                "bad_where", message, where="--where", fix="It is SQL over the clinical table.", may_quote=True
             ) from error
 
     def _select(self, where: str, names: Sequence[str]) -> frozenset[int]:
@@ -159,7 +160,7 @@ def read_clinical(uri: str) -> ClinicalTable:
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         what = " ".join(str(error).split())
         raise BadRequestError(
-            "unreadable_clinical_table", what, where=uri, fix="It must be a CSV or Parquet table."
+            "unreadable_clinical_table", what, where=uri, fix="It must be a CSV or Parquet table.", may_quote=True
         ) from error
     return ClinicalTable(uri, columns, by_number, second_rows, data)
 

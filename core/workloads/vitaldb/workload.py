@@ -80,7 +80,7 @@ class VitaldbWorkload:
         try:
             return self.examples(case, self.extract(case, source))
         except ContentError as error:
-            return CaseResult(Outcome.FAILED, reason=error.code, detail=_detail(error))
+            return CaseResult.failed(error)
 
     def extract_depends_on(self, case: Case) -> Json:
         return extract_depends_on(self._configuration, _patient(case))
@@ -98,14 +98,14 @@ class VitaldbWorkload:
         except ContentError as error:
             if error.code == "not_found":
                 raise
-            return GridExtract(error.code, _detail(error))
+            return GridExtract(error.code, error.detail)
         flags = ("truncated",) if recording.loss.truncated else ()
         profile = choose_profile(self._configuration.profiles, recording.tracks)
         patient = _patient(case)
         try:
             signals = extract_signals(recording, profile, patient, self._configuration.concentrations)
         except ContentError as error:
-            return GridExtract(error.code, _detail(error), flags, figures={"loss": loss_figures(recording.loss)})
+            return GridExtract(error.code, error.detail, flags, figures={"loss": loss_figures(recording.loss)})
         return GridExtract(
             flags=flags,
             signal_groups=signals.signal_groups,
@@ -224,7 +224,3 @@ def _floats(name: str, shape: tuple[int, ...], role: Role, minimum: float, label
 def _patient(case: Case) -> Patient:
     row = case.attributes.get("row")
     return Patient() if row is None else patient_of(row)
-
-
-def _detail(error: ContentError) -> str:
-    return f"{error.where}: {error.what}" if error.where else error.what
