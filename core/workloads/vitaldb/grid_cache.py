@@ -129,11 +129,13 @@ def extract_depends_on(configuration: Configuration, patient: Patient) -> Json:
 
 @cache
 def _code() -> Json:
-    """What computes the grid: the reader, this workload (not its demo cohort), and the libraries that parse tables."""
+    """What computes the grid: the reader, this workload (not its demo cohort, commands and time figures), and the
+    libraries that parse tables."""
     workload = Path(__file__).parent
+    beside = tuple(workload / name for name in ("demo", "commands.py", "times.toml"))
     core = workload.parents[1]
     return {
-        "source": digest_of_code(core, (core / "recording", workload), without=(workload / "demo",)),
+        "source": digest_of_code(core, (core / "recording", workload), without=beside),
         "libraries": {name: version(name) for name in ("numpy", "pyarrow")},
     }
 
