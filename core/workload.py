@@ -55,12 +55,21 @@ class Case:
     split: Split | None = None
 
 
+MOST_SHARD_CASES = 50
+"""Of one shard, where neither the user nor the workload says otherwise (design, "shard")."""
+
+
 @dataclass(frozen=True)
 class Cohort:
-    """The selected cases in their canonical order, and what planning noticed about them."""
+    """The selected cases in their canonical order, and what planning noticed about them.
+
+    ``most_shard_cases``: how many of them make one object where the user does not say; more than usual where they are
+    small.
+    """
 
     cases: tuple[Case, ...]
     notes: tuple[str, ...] = ()
+    most_shard_cases: int = MOST_SHARD_CASES
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,12 @@ class Source(Protocol):
 
     def read(self, key: str, piece_bytes: int = 256 * 1024) -> Iterator[bytes]:
         """One object in pieces, in order. Raises ``FileNotFoundError`` where it is gone."""
+        ...
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """``length`` bytes of an object from ``start``; fewer where it ends before. For tables that many cases share.
+
+        Raises ``FileNotFoundError`` where it is gone."""
         ...
 
 

@@ -56,7 +56,8 @@ class Asked:
         str | None, typer.Option(help="split.json of an earlier data set: its salt and thresholds are used again.")
     ] = None
     shard_cases: Annotated[
-        int | None, typer.Option(help="Most cases a shard; up to 50, fewer for small cohorts, if not given.")
+        int | None,
+        typer.Option(help="Most cases a shard; 50, more of tiny ones, fewer of small cohorts, if not given."),
     ] = None
     gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Compress the shards.")] = True
     success_threshold: Annotated[float, typer.Option(help="Share of the cases that must be done or empty.")] = 0.95

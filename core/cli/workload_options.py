@@ -11,13 +11,14 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from core.errors import BadRequestError
+from core.errors import BadRequestError, BugError
 from core.workload_options import WorkloadOptions
 from core.workloads.registry import options_of, workload_names
 
 
 def parameters_of_workloads() -> list[inspect.Parameter]:
-    """One parameter for each option of any workload. Two workloads may share one; its help then names both."""
+    """One parameter for each option of any workload. Two workloads may share one of the same type; its help
+    then names both."""
     found: dict[str, inspect.Parameter] = {}
     for workload in workload_names():
         options = options_of(workload)
@@ -25,6 +26,8 @@ def parameters_of_workloads() -> list[inspect.Parameter]:
         for field in fields(options) if options else ():  # type: ignore[arg-type]
             kind, option = get_args(hints[field.name])
             earlier = found.get(field.name)
+            if earlier and get_args(earlier.annotation)[0] != kind:
+                raise BugError("option_clash", f"{field.name} of {workload} is of another type than another workload's")
             found[field.name] = inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,

@@ -27,9 +27,8 @@ from core.workload import STORED_ESTIMATE, Case, Cohort, Workload
 
 Json = dict[str, Any]
 DEFAULT_SALT = "casemill"
-MOST_SHARD_CASES = 50
 SHARDS_WANTED = 16
-"""A cohort is cut into about this many shards until they reach 50 cases, so that small ones use all processors."""
+"""A cohort is cut into about this many shards until they are of the usual size: small ones use all processors."""
 
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -111,7 +110,7 @@ def make_plan(workload: Workload, source: StoreSource | None, selection: Json, o
     """
     cohort = workload.cohort(source, selection)
     thresholds = _thresholds(workload, cohort.cases, options)
-    shard_cases = options.shard_cases or _shard_cases(len(cohort.cases))
+    shard_cases = options.shard_cases or _shard_cases(cohort)
     planned = _assign_shards(cohort.cases, thresholds, shard_cases)
     shards = _assign_partitions(planned, options.partitions)
     request = _request(workload, source, selection, options, cohort, thresholds, shard_cases, planned)
@@ -144,8 +143,8 @@ def _weights(cases: Iterable[Case]) -> dict[str, int]:
     return dict(weights)
 
 
-def _shard_cases(cases: int) -> int:
-    return min(MOST_SHARD_CASES, -(-cases // SHARDS_WANTED))
+def _shard_cases(cohort: Cohort) -> int:
+    return min(cohort.most_shard_cases, -(-len(cohort.cases) // SHARDS_WANTED))
 
 
 def _assign_shards(cases: Sequence[Case], thresholds: Thresholds | None, shard_cases: int) -> tuple[PlannedCase, ...]:

@@ -112,6 +112,9 @@ class Prefetch(StoreSource):
         if piece.skipped:
             yield from self._source.read(key, piece_bytes)
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        return self._source.read_range(key, start, length)
+
     def _want(self, position: int) -> None:
         """Drop what belongs to objects before this one, and let their download end."""
         with self._changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -76,7 +76,7 @@ class SampledWorkload:
     def cohort(self, source: Source | None, selection: Json) -> Cohort:
         """The chosen cases of the workload's cohort, in its order."""
         whole = self.workload.cohort(source, selection)
-        return Cohort(tuple(case for case in whole.cases if case.id in self.chosen), whole.notes)
+        return replace(whole, cases=tuple(case for case in whole.cases if case.id in self.chosen))
 
     def process(self, case: Case, source: Source | None) -> CaseResult:
         return self.workload.process(case, source)

@@ -41,6 +41,11 @@ class StoreSource:
             self.bytes_read += len(piece)
             yield piece
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        data = self._store.get_range(key, start, length)
+        self.bytes_read += len(data)
+        return data
+
     def fingerprint(self, key: str, stop: threading.Event | None = None) -> str | None:
         """What tells this content of an object from another; see :meth:`core.store.Store.fingerprint`."""
         return self._store.fingerprint(key, stop)

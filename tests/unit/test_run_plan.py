@@ -8,7 +8,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from core.run.plan_store import read_plan, write_plan
 from core.run.source import StoreSource, open_source
 from core.run.split import split_of
 from core.store import Store, open_store
+from core.workload import Cohort
 from core.workloads.vitaldb.workload import VitaldbWorkload
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort
 from tests.toy_workload import ToyWorkload
@@ -113,6 +114,18 @@ def test_thresholds_of_an_earlier_split_are_used_again(tiny_cohort: TinyCohort) 
     made = plan(tiny_cohort, thresholds=earlier)
     assert made.request.thresholds == earlier
     assert {entry.split for entry in made.cases} == {"validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("cases", "shard_cases", "expected"), [(900, None, 57), (32_000, None, 200), (16, None, 1), (900, 4, 4)]
+)
+def test_a_workload_of_tiny_cases_has_larger_shards(cases: int, shard_cases: int | None, expected: int) -> None:
+    class Tiny(ToyWorkload):
+        def cohort(self, source: Any, selection: dict[str, Any]) -> Cohort:
+            return replace(super().cohort(source, selection), most_shard_cases=200)
+
+    made = make_plan(Tiny({"cases": cases}), None, {}, PlanOptions(shard_cases=shard_cases))
+    assert made.request.shard_cases == expected
 
 
 @pytest.mark.parametrize(
@@ -219,7 +232,13 @@ def test_shards_sort_as_the_splits_stand() -> None:
 def test_a_source_counts_what_it_hands_over(tiny_cohort: TinyCohort) -> None:
     source = StoreSource(open_store(tiny_cohort.source))
     key, size = source.list_objects()[0]
-    assert sum(map(len, source.read(key, 1000))) == size == source.bytes_read
+    whole = b"".join(source.read(key, 1000))
+    assert len(whole) == size == source.bytes_read
+    assert source.read_range(key, 10, 30) == whole[10:40]
+    assert source.read_range(key, size - 5, 30) == whole[-5:]
+    assert source.bytes_read == size + 35
+    with pytest.raises(FileNotFoundError):
+        source.read_range("none.csv", 0, 1)
 
 
 def test_split_document_is_strict() -> None:

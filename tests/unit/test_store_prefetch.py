@@ -135,6 +135,16 @@ def test_what_was_not_announced_comes_straight_from_the_source() -> None:
             b"".join(ahead.read("none"))
 
 
+def test_a_range_comes_straight_from_the_source_and_is_counted_there() -> None:
+    source = SlowSource({"a": pieces("a", 3)})
+    source._store.put("table", b"0123456789")
+    with read_ahead(source, ["a"]) as ahead:
+        assert ahead is not None
+        assert ahead.read_range("table", 3, 4) == b"3456"
+        assert source.bytes_read == 4
+        assert b"".join(ahead.read("a")) == b"a" * 3 * PIECE
+
+
 def test_closing_ends_the_thread_wherever_it_is() -> None:
     source = SlowSource({letter: pieces(letter, 100) for letter in "ab"})
     waiting = threading.Event()

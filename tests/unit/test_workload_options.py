@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
-from typing import Any, get_args, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, get_args, get_type_hints
 
 import pytest
+import typer
 
+from core.cli import workload_options
 from core.cli.options import OWN_FIELDS, Asked, asked_run, cache_of, locations, over_a_cohort
 from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of
-from core.errors import BadRequestError
+from core.errors import BadRequestError, BugError
 from core.workloads.registry import build_workload, options_of, workload_names
 from tests.command_line import REPOSITORY
 
@@ -58,6 +60,16 @@ def test_a_commands_own_option_has_the_right_of_way() -> None:
     parameters = inspect.signature(wrapped).parameters
     assert parameters["seed"].default == 3
     assert "samples" in parameters
+
+
+def test_an_option_of_two_workloads_has_one_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Other:
+        samples: Annotated[str | None, typer.Option(help="Which.")] = None
+
+    monkeypatch.setattr(workload_options, "options_of", lambda name: Other if name == "vitaldb" else options_of(name))
+    with pytest.raises(BugError, match="option_clash"):
+        parameters_of_workloads()
 
 
 def test_options_of_another_workload_are_refused_by_name() -> None:
