@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
-from pydantic import Field
 
 from core.errors import ContentError
 from core.schema import Schema
@@ -50,7 +50,7 @@ class Case:
     group_number: int
     key: str | None
     size: int
-    estimated_records: Annotated[int, Field(alias=STORED_ESTIMATE)]
+    estimated_records: Annotated[int, pydantic.Field(alias=STORED_ESTIMATE)]
     attributes: Json = field(default_factory=dict)
     split: Split | None = None
 
