@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.errors import ContentError
 
 if TYPE_CHECKING:
-    from core.workload import CaseTraces
+    from core.reporting import CaseTraces
 
 Advance = Callable[[int, int], None]
 """How far something is: what is done, and of how many."""

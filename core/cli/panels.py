@@ -17,7 +17,6 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "run": (None, "RUN"),
     "runs": (None, "RUN"),
     "data_set": (None, "DATA_SET"),
-    "files": (None, "FILE"),
     "name": (DATA_SET, "NAME"),
     "salt": (DATA_SET, "TEXT"),
     "split_from": (DATA_SET, "LOCATION"),
@@ -55,8 +54,7 @@ SHOWN: dict[str, tuple[str | None, str | None]] = {
     "made_by": (None, "TEXT"),
     "layouts": (None, "FILE"),
 }
-"""Group (None: the general one, which comes first) and word for the value, by the
-parameter's name."""
+"""Group (None: the general one, which comes first) and word for the value, by the parameter's name."""
 
 FEW = 7
 """A command with fewer options has one group."""

@@ -19,7 +19,7 @@ from core.workload_command import Advance
 from core.workloads.registry import DEFAULT_WORKLOAD, commands_of, workload_names
 
 if TYPE_CHECKING:
-    from core.workload import CaseTraces
+    from core.reporting import CaseTraces
 
 OUTPUT = "output"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.report.model import AttemptLine, Work
 from core.report.words import share
-from core.workload import Distribution
+from core.reporting import Distribution
 
 Spec = dict[str, Any]
 

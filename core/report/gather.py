@@ -12,8 +12,9 @@ from core.report.verdict import check_lines, verdict_of
 from core.report.viewing import MOST_ODD, SAMPLE_CASES, odd_lines, sample_ids, view_cases
 from core.report.words import count, duration, share, size
 from core.report.work import money_of, work_of
+from core.reporting import CaseTraces, Distribution, Oddity, Picture, ReportingWorkload
 from core.run.verify import success_rate
-from core.workload import Case, CaseTraces, Distribution, Oddity, Outcome, Picture, ReportingWorkload, Workload
+from core.workload import Case, Outcome, Workload
 
 Look = Callable[[Case], CaseTraces | str | None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from core.reporting import Distribution, Picture
 from core.run.models import Split
-from core.workload import Distribution, Picture
 
 State = Literal["verified", "failed", "unfinished"]
 

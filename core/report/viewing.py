@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from core.report.model import OddLine, ViewedCase, ViewedTrace, Viewer
 from core.report.words import count
-from core.workload import Case, CaseTraces, Oddity, Trace
+from core.reporting import CaseTraces, Oddity, Trace
+from core.workload import Case
 
 SAMPLE_CASES = 6
 MOST_ODD = 10

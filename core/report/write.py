@@ -11,11 +11,12 @@ from core.report.documents import RunDocuments, read_documents
 from core.report.gather import Look, gather
 from core.report.page import render_run
 from core.report.viewing import SAMPLE_CASES
+from core.reporting import CaseTraces, ReportingWorkload
 from core.run.layout import RunLayout
 from core.run.models import Json
 from core.run.source import open_source
 from core.store import Store
-from core.workload import Case, CaseTraces, ReportingWorkload, Source, Workload
+from core.workload import Case, Source, Workload
 
 MOST_BYTES = 5_000_000
 """Of a page, for a cohort of 3,000 cases (issue 7)."""

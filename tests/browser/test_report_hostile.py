@@ -10,9 +10,9 @@ from core.report.documents import read_documents
 from core.report.gather import gather
 from core.report.page import render_run
 from core.report.write import look_at
+from core.reporting import ReportingWorkload
 from core.run.source import open_source
 from core.store import open_store
-from core.workload import ReportingWorkload
 from core.workloads.registry import build_workload
 from tests.browser.conftest import Opener, Reported
 

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from core.report.page import render_case
 from core.report.viewing import view
 from core.report.write import MOST_BYTES
-from core.workload import CaseTraces, Trace
+from core.reporting import CaseTraces, Trace
 from tests.browser.conftest import DESKTOP, PHONE, PICTURES, Opened, Opener, Reported
 from tests.command_line import casemill
 from tests.synthetic_run import ODD, SyntheticRun

@@ -20,11 +20,12 @@ from core.report.gather import gather
 from core.report.model import RunPage
 from core.report.page import render_run
 from core.report.write import Viewing, make_page, try_to_write_page
+from core.reporting import CaseTraces, Distribution, Oddity, Picture, ReportingWorkload, Trace
 from core.run.failure import Failure, report_failure
 from core.run.layout import DataSetLayout
 from core.run.models import Place
 from core.run.publish import publish
-from core.workload import Case, CaseTraces, Distribution, Oddity, Picture, ReportingWorkload, Source, Trace
+from core.workload import Case, Source
 from tests.toy_bench import Bench, all_train, stopped_after
 from tests.toy_workload import ToyWorkload
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from core.errors import BadRequestError
 from core.judging import AuditingWorkload, SplittingWorkload
-from core.workload import SPLITS, ReportingWorkload, SelectingWorkload
+from core.reporting import ReportingWorkload
+from core.workload import SPLITS, SelectingWorkload
 from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
 from core.workloads.trajectory.workload import TrajectoryWorkload

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from core.report.viewing import view
+from core.reporting import ReportingWorkload
 from core.run.source import open_source
-from core.workload import Case, ReportingWorkload
+from core.workload import Case
 from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES
 from core.workloads.vitaldb.grid import denormalise
 from core.workloads.vitaldb.reporting import oddities

@@ -10,21 +10,8 @@ from numpy.typing import NDArray
 
 from core.errors import BadRequestError, ContentError
 from core.judging import Judgement
-from core.workload import (
-    Case,
-    CaseResult,
-    CaseTraces,
-    Cohort,
-    Columns,
-    DataSetFacts,
-    Description,
-    Distribution,
-    Oddity,
-    Outcome,
-    Picture,
-    Source,
-    Split,
-)
+from core.reporting import CaseTraces, Distribution, Oddity, Picture
+from core.workload import Case, CaseResult, Cohort, Columns, DataSetFacts, Description, Outcome, Source, Split
 from core.workloads.trajectory.audit import AuditFigures, audit, read_figures
 from core.workloads.trajectory.baseline import nearest_neighbour
 from core.workloads.trajectory.card import card_section, describe

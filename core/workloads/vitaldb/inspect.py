@@ -9,8 +9,8 @@ from typing import Any
 from core.errors import BadRequestError, ContentError
 from core.recording.model import Track
 from core.recording.read import read_recording
+from core.reporting import CaseTraces
 from core.store import open_object
-from core.workload import CaseTraces
 from core.workloads.vitaldb.clinical import read_clinical
 from core.workloads.vitaldb.configuration import resolve_configuration
 from core.workloads.vitaldb.features import FEATURES

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.workload import Distribution, Oddity
+from core.reporting import Distribution, Oddity
 from core.workloads.vitaldb.features import FEATURES
 from core.workloads.vitaldb.profiles import Profile
 from core.workloads.vitaldb.quality import HISTOGRAM_BINS

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from core.recording.model import Recording
-from core.workload import CaseTraces, Trace
+from core.reporting import CaseTraces, Trace
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURES, Feature
 from core.workloads.vitaldb.grid import Floats, impute

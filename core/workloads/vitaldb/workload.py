@@ -12,21 +12,9 @@ from pydantic import ValidationError
 from core.errors import BadRequestError, ContentError
 from core.recording.model import Recording
 from core.recording.read import read_recording
+from core.reporting import CaseTraces, Distribution, Oddity, Picture
 from core.schema import Field, Kind, Role, Schema
-from core.workload import (
-    Case,
-    CaseResult,
-    CaseTraces,
-    Cohort,
-    Columns,
-    DataSetFacts,
-    Description,
-    Distribution,
-    Oddity,
-    Outcome,
-    Picture,
-    Source,
-)
+from core.workload import Case, CaseResult, Cohort, Columns, DataSetFacts, Description, Outcome, Source
 from core.workloads.vitaldb.card import card_section
 from core.workloads.vitaldb.cohort import Selection, select_cohort
 from core.workloads.vitaldb.configuration import Configuration, resolve_configuration
