@@ -25,7 +25,7 @@ def digest_of_code(root: Path, folders: Iterable[Path], without: Iterable[Path] 
     digest = hashlib.sha256()
     excluded = tuple(without)
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        if path.suffix in (".c", ".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
+        if path.suffix in (".c", ".h", ".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
             digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
