@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from core.errors import BadRequestError
+from core.wrong_values import sentence_of
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -24,4 +26,10 @@ def checked_settings(model: type[Settings], given: dict[str, Any], documentation
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise BadRequestError("bad_setting", first["msg"], where=name, fix=f"See {documentation}.") from error
+        fix = f"See {documentation}."
+        if first["type"] == "extra_forbidden":
+            near = get_close_matches(name, model.model_fields, n=1)
+            what, fix = "there is no such setting", f"Did you mean {near[0]}? {fix}" if near else fix
+        else:
+            what = sentence_of(first) or first["msg"]
+        raise BadRequestError("bad_setting", what, where=name, fix=fix) from error
