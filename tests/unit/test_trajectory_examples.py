@@ -191,3 +191,13 @@ def test_the_metadata_names_every_class() -> None:
     assert [entry["name"] for entry in classes] == ["linear", "circular", "helical", "parabolic"]
     assert all(entry["equation"] and entry["sentence"] and entry["parameters"] for entry in classes)
     assert all(entry["sentence"] in workload.card() for entry in classes)
+
+
+@pytest.mark.parametrize(("preset", "sigma"), [("default", (0.002, 0.006)), ("classic", (0.01, 0.03))])
+def test_the_metadata_tells_the_augmentation(preset: str, sigma: tuple[float, float]) -> None:
+    told = TrajectoryWorkload({"preset": preset, "augment": 0.25}).metadata([], {})["augmentation"]
+    assert (told["probability"], told["order"]) == (0.25, ["noise", "rotation", "translation"])
+    bounds = {name: (entry["minimum"], entry["maximum"]) for name, entry in told["parameters"].items()}
+    assert bounds["noise_sigma"] == sigma
+    assert bounds["rotation_about_z_degrees"] == (-15.0, 15.0)
+    assert bounds["translation_z"] == (-0.1, 0.1)
