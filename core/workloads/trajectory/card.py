@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def describe(configuration: Configuration) -> Json:
-    """``preprocessing_metadata.json``: classes with equation, sentence and distributions, augmentation, video, camera."""
+    """``preprocessing_metadata.json``: classes with equation and distributions, augmentation, video, camera."""
     return {
         "classes": [_class_json(kind, configuration) for kind in PathClass],
         "class_of_a_sample": "label = sample mod 4",
