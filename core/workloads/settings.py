@@ -21,6 +21,11 @@ def checked_settings(model: type[Settings], given: dict[str, Any], documentation
     BadRequestError
         ``bad_setting``: an unknown setting or a value out of its bounds; names the first.
     """
+    for name, value in given.items():
+        field = model.model_fields.get(name)
+        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+            # pydantic takes true for 1: one sample, where thousands were meant.
+            raise BadRequestError("bad_setting", f"{value} is no number", where=name, fix=f"See {documentation}.")
     try:
         return model.model_validate(given)
     except ValidationError as error:

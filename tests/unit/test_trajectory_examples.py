@@ -161,6 +161,7 @@ def test_a_setting_out_of_its_bounds_is_named(changes: dict[str, Any], where: st
         ({"samples": 0}, "0 is too small, 1 is the least"),
         ({"augment": 1.5}, "1.5 is too large, 1.0 is the most"),
         ({"samples": "many"}, "'many' is no whole number"),
+        ({"samples": True}, "True is no number"),
         ({"preset": "older"}, "'older' is unknown, it must be 'default' or 'classic'"),
         ({"channels": 2}, "2 is neither 1 (grey) nor 3 (RGB)"),
         ({"sample": 3}, "Did you mean samples?"),
