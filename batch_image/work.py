@@ -93,6 +93,8 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
             "processors": settings.processors,
             # A container is held to its share by the scheduler, not by what it sees: this counts the whole instance.
             "host_processors": os.cpu_count(),
+            "job": settings.job,
+            "job_attempt": settings.batch_attempt,
         }
     )
 
