@@ -40,7 +40,8 @@ class Thresholds(Document):
 class RunRequest(Document):
     """``run.json``: the request as resolved. Its digest, with the plan's, is the run's id.
 
-    ``thresholds`` is None where the workload divides its records itself.
+    ``thresholds`` is None where the workload divides its records itself. ``sample_of``: this is a rehearsal, over a
+    sample of so many cases; its examples are like any others, and its documents say that they are not to be used.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunRequest(Document):
     plan_sha256: str
     image_digest: str | None = None
     source_licence: str | None = None
+    sample_of: int | None = None
     notes: tuple[str, ...] = ()
 
 

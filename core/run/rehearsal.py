@@ -224,6 +224,8 @@ def _sample_plan(asked: RehearsalRequest, strata: tuple[Stratum, ...], data_set:
         # The rate is judged on its own, from the projection.
         success_threshold=0.0,
         checkpoint_seconds=CHECKPOINT_SECONDS,
+        source_licence=request.source_licence,
+        sample_of=len(asked.plan.cases),
     )
     workload = sampled(asked.workload, chosen_ids(strata))
     return make_plan(workload, open_source(request.source), request.selection, options)
