@@ -46,7 +46,7 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
         partitions=list(partitions),
         index=settings.array_index,
         batch_attempt=settings.batch_attempt,
-        **place.model_dump(),
+        **place.model_dump(exclude={"job_attempt"}),
     )
     if not partitions:
         log("finished", message="nothing to do: the array has more children than the round has partitions")
