@@ -42,15 +42,15 @@ def _put_right(store: Store, seen: Seen) -> list[Attempt]:
 
 
 def _told(seen: Seen) -> list[Attempt]:
-    open_ = {
-        (attempt.place.job or "", attempt.place.job_attempt or 0): attempt
+    open_ = [
+        ((attempt.place.job or "", attempt.place.job_attempt or 0), attempt)
         for attempt in open_ends(seen.attempts, seen.beats, seen.now)
         if attempt.place is not None
-    }
+    ]
     try:
-        ends = ends_of(open_)
+        ends = ends_of(key for key, _ in open_)
     except (TransientError, BugError) as error:
         said = {"run": seen.run_id, "code": error.code, "said": error.what}
         logger.warning("no word on the ends of attempts", extra=said)
         return []
-    return [told(attempt, ends[key]) for key, attempt in open_.items() if key in ends]
+    return [told(attempt, ends[key]) for key, attempt in open_ if key in ends]

@@ -82,11 +82,14 @@ def end_job(job: RoundJob, reason: str) -> None:
 
 
 def _ends(job: Mapping[str, Any]) -> Iterator[tuple[int, ToldEnd]]:
-    ended = [attempt for attempt in job.get("attempts", []) if attempt.get("stoppedAt")]
-    for number, attempt in enumerate(ended, 1):
-        end, of_job = told_end(attempt), job.get("statusReason", "")
+    """Attempts stand in the order of their numbers; one that works has neither an end nor a reason yet."""
+    attempts, of_job = job.get("attempts", []), job.get("statusReason", "")
+    for number, attempt in enumerate(attempts, 1):
+        if not attempt.get("stoppedAt") and not attempt.get("statusReason"):
+            continue
+        end = told_end(attempt)
         # A job that ran out of time is not tried again: its reason is the last attempt's.
-        if number == len(ended) and job["status"] == "FAILED" and of_job.startswith(OUT_OF_TIME):
+        if number == len(attempts) and job["status"] == "FAILED" and of_job.startswith(OUT_OF_TIME):
             end = replace(end, status_reason=of_job)
         yield number, end
 

@@ -128,6 +128,14 @@ def test_an_attempt_that_ran_out_of_time_is_told_as_that(bench: FunctionsBench, 
     assert bench.publish()["report"]["attempts"] == {"finished": 4, "timed out": 2}
 
 
+def test_an_attempt_without_an_end_keeps_its_number(bench: FunctionsBench, batch: Stubber) -> None:
+    """The second attempt's word must not become the first one's."""
+    described(batch, child(ended("", None, None), ended(HOST_LOST, stopped=None)))
+    report = bench.publish(failure={"Error": "Incomplete", "Cause": "{}"})["report"]
+    assert report["attempts"] == {"crashed": 1, "reclaimed": 1}
+    assert [item.why for item in attempts(bench)] == ["crashed", "reclaimed"]
+
+
 def test_a_run_that_failed_is_told_of_in_the_same_words(bench: FunctionsBench, batch: Stubber) -> None:
     described(batch, child(ended(HOST_LOST), ended(OUT_OF_TIME)))
     failure = {"Error": "Incomplete", "Cause": json.dumps({"why": "4 partitions are open"})}
