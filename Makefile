@@ -16,7 +16,7 @@ CASES ?= 24
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
-	@echo "make browser  open run reports in a real Chromium and look at them (apt install chromium npm)"
+	@echo "make browser  open run reports and comparisons in a real Chromium and look at them (apt install chromium npm)"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make cloud  bring the app up in an emulator on this machine, do a demo run in it and stay open (docs/local-cloud.md)"
 	@echo "make cloud-cli  test make cloud, and the real cdk and aws commands against it, which installs both (two minutes)"
@@ -62,7 +62,7 @@ lint: $(VENV)/.everything
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/browser
 
-# The run report in a real Chromium (Debian's); pictures of it go to browser/.
+# Run reports and comparisons in a real Chromium (Debian's); pictures of them go to browser/.
 browser: $(VENV)/.everything
 	@$(BIN)/pytest tests/browser
 

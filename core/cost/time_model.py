@@ -20,6 +20,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, ValidationError, model_validator
 
+from core.code_version import digest_of_code
 from core.errors import BadRequestError
 from core.run.models import Document, PlannedShard
 from core.run.projection import Estimate, makespan
@@ -156,6 +157,14 @@ def time_model(
     value = measured.value if measured else 1.0
     bounds = models.other_machine
     return TimeModel(known, Estimate(value=value, low=value * bounds.low, high=value * bounds.high))
+
+
+@cache
+def model_version() -> str:
+    """What a rehearsal's factor is relative to: a digest of this package's code and coefficients, which the code
+    version of a data set leaves out."""
+    own = Path(__file__).parent
+    return digest_of_code(own.parent, (own,))[:12]
 
 
 @cache
