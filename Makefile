@@ -16,7 +16,7 @@ CASES ?= 24
 help:
 	@echo "make demo   make a demo cohort, run the main job on it, and say what came out"
 	@echo "make test   check the code and run every test"
-	@echo "make browser  open run reports in a real Chromium and look at them (apt install chromium npm)"
+	@echo "make browser  open run reports and comparisons in a real Chromium and look at them (apt install chromium npm)"
 	@echo "make chaos  kill runs hundreds of times, on a folder and on an emulated S3, and compare what they make"
 	@echo "make cloud  bring the app up in an emulator on this machine, do a demo run in it and stay open (docs/local-cloud.md)"
 	@echo "make cloud-cli  test make cloud, and the real cdk and aws commands against it, which installs both (two minutes)"
@@ -33,7 +33,7 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/examples/deflate.c \
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/recording/inflate.c core/recording/inflate_codes.h core/examples/deflate.c \
     core/report/library.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
@@ -62,7 +62,7 @@ lint: $(VENV)/.everything
 test: lint
 	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/browser
 
-# The run report in a real Chromium (Debian's); pictures of it go to browser/.
+# Run reports and comparisons in a real Chromium (Debian's); pictures of them go to browser/.
 browser: $(VENV)/.everything
 	@$(BIN)/pytest tests/browser
 
@@ -129,4 +129,4 @@ build/mermaid.min.js: $(VENV)/.everything
 	@mv build/mermaid/package/dist/mermaid.min.js $@ && rm -rf build/mermaid
 
 clean:
-	@rm -rf $(VENV) $(DEMO) bench build *.egg-info browser core/recording/libwalk.so core/report/assets/vega.min.js
+	@rm -rf $(VENV) $(DEMO) bench build *.egg-info browser core/recording/libwalk.so core/recording/libinflate.so core/examples/libdeflate.so core/report/assets/vega.min.js

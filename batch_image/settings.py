@@ -47,6 +47,7 @@ class Settings(BaseModel):
     grid_cache: str | None = Field(None, alias="CASEMILL_GRID_CACHE")
     processors: float | None = Field(None, alias="CASEMILL_VCPUS", gt=0, le=4096)
     array_index: int | None = Field(None, alias="AWS_BATCH_JOB_ARRAY_INDEX", ge=0)
+    job: str | None = Field(None, alias="AWS_BATCH_JOB_ID")
     batch_attempt: int | None = Field(None, alias="AWS_BATCH_JOB_ATTEMPT", ge=1)
     environment_name: str = Field("", alias="AWS_BATCH_CE_NAME")
     hosts: Json[tuple[str, ...]] | None = Field(None, alias="SM_HOSTS")

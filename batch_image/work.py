@@ -46,7 +46,7 @@ def work(settings: Settings, stop: StopRequest, build_workload: WorkloadFactory)
         partitions=list(partitions),
         index=settings.array_index,
         batch_attempt=settings.batch_attempt,
-        **place.model_dump(),
+        **place.model_dump(exclude={"job_attempt"}),
     )
     if not partitions:
         log("finished", message="nothing to do: the array has more children than the round has partitions")
@@ -93,6 +93,8 @@ def _look_around(settings: Settings, stop: StopRequest) -> Place:
             "processors": settings.processors,
             # A container is held to its share by the scheduler, not by what it sees: this counts the whole instance.
             "host_processors": os.cpu_count(),
+            "job": settings.job,
+            "job_attempt": settings.batch_attempt,
         }
     )
 

@@ -41,9 +41,10 @@ _READS_DATA = ("runs/*", "datasets/*")
 WRITES: dict[str, tuple[str, ...]] = {
     "plan": ("runs/*/run.json", "runs/*/asked.json", "runs/*/cloud.json", "runs/*/plan/*", "datasets/*/run_id"),
     "inspect": ("runs/*/rounds/*",),
-    "guard": ("runs/*/PROGRESS.txt",),
+    "guard": ("runs/*/PROGRESS.txt", "runs/*/attempts/*"),
     "verify": ("runs/*/verification/*",),
     "publish": (
+        "runs/*/attempts/*",
         "runs/*/verification.json",
         "runs/*/quarantine.jsonl",
         "runs/*/quarantine_sent",
@@ -77,14 +78,14 @@ def specs(props: WorkflowProps) -> dict[str, FunctionSpec]:
     return {
         "plan": _spec(props, "plan", 3072, LONGEST_SECONDS, [*_reading(props, _READS_DATA), *_sources(props)]),
         "inspect": _spec(props, "inspect", 1024, 300, _reading(props, _READS)),
-        "guard": _spec(props, "guard", 1024, 120, [*_reading(props, _READS), *_jobs(), *_prices()]),
+        "guard": _spec(props, "guard", 1024, 120, [*_reading(props, _READS), *_jobs(), *_ends(), *_prices()]),
         "verify": _spec(props, "verify", 3072, LONGEST_SECONDS, _reading(props, _READS_DATA)),
         "publish": _spec(
             props,
             "publish",
             3072,
             LONGEST_SECONDS,
-            [*_reading(props, _READS_DATA), *_prices(), *_setting_aside(props)],
+            [*_reading(props, _READS_DATA), *_ends(), *_prices(), *_setting_aside(props)],
         ),
         "notify": _spec(props, "notify", 1024, 300, [*_reading(props, _READS_DATA), *_telling(props)]),
     }
@@ -131,9 +132,14 @@ def _deleting(props: WorkflowProps, paths: Sequence[str]) -> list[iam.PolicyStat
 
 def _jobs() -> list[iam.PolicyStatement]:
     return [
-        iam.PolicyStatement(sid="SeeJobs", actions=["batch:ListJobs", "batch:DescribeJobs"], resources=["*"]),
+        iam.PolicyStatement(sid="FindJobs", actions=["batch:ListJobs"], resources=["*"]),
         iam.PolicyStatement(sid="EndJobs", actions=["batch:TerminateJob"], resources=[any_job()]),
     ]
+
+
+def _ends() -> list[iam.PolicyStatement]:
+    """Seeing how attempts ended, whose records cannot know it."""
+    return [iam.PolicyStatement(sid="SeeJobs", actions=["batch:DescribeJobs"], resources=["*"])]
 
 
 def _prices() -> list[iam.PolicyStatement]:

@@ -9,15 +9,33 @@ from pathlib import Path
 
 from core import __version__
 
+WITHOUT = ("cli", "compare", "cost", "doctor", "report")
+"""Folders of the package that make no byte of a data set: the commands, and what compares, prices, examines and shows.
+All else counts, also what hardly matters. A test holds that nothing that counts imports them; the Plan function asks
+``cost`` for the width of an array, which changes no example (design, rule 1)."""
+
+WITHOUT_OF_A_WORKLOAD = ("commands.py", "demo", "times.toml")
+"""The same in each workload's folder: its commands, its maker of demo cohorts, and how long its work takes."""
+
 
 @cache
 def code_version() -> str:
-    """``0.1.0+1a2b3c4d5e6f``: version and SHA-256 over the package's Python, C and TOML files.
+    """``0.1.0+1a2b3c4d5e6f``: version and SHA-256 over the Python, C and TOML files that a data set comes from.
 
     The digest is in the run's id: changed code starts a new run and never resumes the shards of another code.
     """
-    root = Path(__file__).parent
-    return f"{__version__}+{digest_of_code(root, (root,))[:12]}"
+    return version_of(Path(__file__).parent)
+
+
+def version_of(package: Path) -> str:
+    """The same of the package in a folder."""
+    return f"{__version__}+{digest_of_code(package, (package,), left_out(package))[:12]}"
+
+
+def left_out(package: Path) -> list[Path]:
+    """Folders and files of the package without a say."""
+    of_workloads = (path for name in WITHOUT_OF_A_WORKLOAD for path in package.glob(f"workloads/*/{name}"))
+    return [*(package / name for name in WITHOUT), *sorted(of_workloads)]
 
 
 def digest_of_code(root: Path, folders: Iterable[Path], without: Iterable[Path] = ()) -> str:
@@ -25,7 +43,7 @@ def digest_of_code(root: Path, folders: Iterable[Path], without: Iterable[Path] 
     digest = hashlib.sha256()
     excluded = tuple(without)
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
-        if path.suffix in (".c", ".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
+        if path.suffix in (".c", ".h", ".py", ".toml") and not any(path.is_relative_to(folder) for folder in excluded):
             digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

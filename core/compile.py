@@ -7,6 +7,7 @@ It needs neither Casemill's packages nor Python's headers.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,12 +16,16 @@ from shutil import which
 PLAIN = "CASEMILL_PLAIN"
 """The environment variable that forces the work to be done without compiled libraries (any value but empty and 0)."""
 
-SOURCES = tuple(Path(__file__).parent / name for name in ("recording/walk.c", "examples/deflate.c"))
+SOURCES = tuple(
+    Path(__file__).parent / name for name in ("recording/walk.c", "examples/deflate.c", "recording/inflate.c")
+)
 
 COMPILERS = ("cc", "gcc", "clang")
 
 # No contraction to fused operations: results must not differ between processors (design, rule 1).
 OPTIONS = ("-std=c99", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-fvisibility=default", "-Wall", "-Wextra")
+
+_INCLUDED = re.compile(rb'^#include "([^"]+)"', re.MULTILINE)
 
 PORTABLE = ("-mcpu=baseline",)
 """What zig needs to be told: without it the code is for the processor that compiles it, and no other."""
@@ -36,8 +41,11 @@ def library_of(source: Path) -> Path:
 
 
 def source_digest(source: Path) -> str:
-    """SHA-256 of a source, first 16 digits: what a library says that it was made of."""
-    return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    """SHA-256 of a source and of what it includes from beside it, first 16 digits: what a library says that it was
+    made of."""
+    code = source.read_bytes()
+    parts = [source.with_name(name.decode()).read_bytes() for name in _INCLUDED.findall(code)]
+    return hashlib.sha256(b"".join((code, *parts))).hexdigest()[:16]
 
 
 def system_compiler() -> str | None:

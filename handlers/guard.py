@@ -10,10 +10,11 @@ from core.run.plan_store import read_request
 from core.run.progress import ProgressReader, progress_text, read_shards
 from core.store import Store, open_store
 from handlers.aws.jobs import RoundJob, end_job, find_job
+from handlers.ends import look_at
 from handlers.environment import environment
 from handlers.events import GuardAnswer, GuardEvent
 from handlers.observability import Figures, Unit, function, logger, put_metrics
-from handlers.spending import Seen, spent_so_far
+from handlers.spending import spent_so_far
 
 MOST_UNSEEN = 10
 """Looks without a job of that name before it is taken for never submitted: the next inspection decides."""
@@ -43,7 +44,7 @@ def handler(event: GuardEvent) -> GuardAnswer:
 
 
 def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
-    seen = Seen.by(_reader(store, event.run_id), time.time())
+    seen = look_at(store, _reader(store, event.run_id), time.time())
     store.put(RunLayout(event.run_id).progress_text, progress_text(seen.progress).encode())
     return look(
         GuardView(

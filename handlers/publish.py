@@ -21,6 +21,7 @@ from core.run.submission import DEFAULT_BUDGET_USD
 from core.store import Store, open_store
 from core.workloads.registry import build_workload
 from handlers.aws.messages import set_aside
+from handlers.ends import look_at
 from handlers.environment import environment
 from handlers.events import Json, PublishAnswer, PublishEvent
 from handlers.observability import Figures, Unit, function, logger, put_metrics
@@ -47,7 +48,7 @@ def _publish(store: Store, run_id: str, event: PublishEvent) -> RunReport:
     workload = build_workload(request.workload, request.configuration)
     earlier = read_success(store, DataSetLayout.named(request.data_set))
     publication = publish(store, plan, workload, trust="findings only")
-    seen = Seen.by(ProgressReader(store, run_id, plan.shards), time.time())
+    seen = look_at(store, ProgressReader(store, run_id, plan.shards), time.time())
     cost = _cost_of_cases(store, plan, seen)
     _set_aside(store, request, publication.manifest)
     report = report_publication(store, run_id, event.execution, publication, _money(cost, event.submission))
@@ -75,7 +76,7 @@ def _cost_if_known(store: Store, run_id: str) -> CostReport | None:
         return None
     try:
         request, shards = read_request(store, run_id), read_shards(store, run_id)
-        return final_cost(store, request, Seen.by(ProgressReader(store, run_id, shards), time.time()))
+        return final_cost(store, request, look_at(store, ProgressReader(store, run_id, shards), time.time()))
     except (BadRequestError, IntegrityError) as error:
         logger.warning("no cost", extra={"run": run_id, "code": error.code})
         return None

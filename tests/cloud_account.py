@@ -42,6 +42,16 @@ class CloudAccount:
         """The output location; the environment must be that of the account."""
         return open_store(self.outputs["Output"])
 
+    def record(self, bucket: str, folder: str, cases: int = 30) -> None:
+        """Recordings that nobody reads, and their clinical table, as ``clinical.csv`` beside the folder."""
+        client = self.client("s3")
+        client.create_bucket(Bucket=bucket)
+        for number in range(1, cases + 1):
+            client.put_object(Bucket=bucket, Key=f"{folder}/{number:04d}.vital", Body=b"a recording")
+        rows = [f"{number},{number},60,F,165,70,26,2" for number in range(1, cases + 1)]
+        table = "\n".join(["caseid,subjectid,age,sex,height,weight,bmi,asa", *rows])
+        client.put_object(Bucket=bucket, Key="clinical.csv", Body=table.encode())
+
     def executions(self) -> list[dict[str, Any]]:
         client = self.client("stepfunctions")
         found = client.list_executions(stateMachineArn=self.outputs["StateMachine"])["executions"]

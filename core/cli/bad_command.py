@@ -9,22 +9,9 @@ from typing import Any
 from typer.exceptions import TyperException
 
 from core.errors import BadRequestError
+from core.wrong_values import sentence_of
 
 CODE = "bad_command"
-
-_SENTENCES = {
-    "int_parsing": "{input!r} is no whole number",
-    "int_from_float": "{input!r} is no whole number",
-    "int_parsing_size": "{input!r} is too large a number",
-    "float_parsing": "{input!r} is no number",
-    "finite_number": "{input!r} is no finite number",
-    "bool_parsing": "{input!r} is neither yes nor no",
-    "greater_than_equal": "{input} is too small, {ge} is the least",
-    "greater_than": "{input} is too small, it must be above {gt}",
-    "less_than_equal": "{input} is too large, {le} is the most",
-    "less_than": "{input} is too large, it must be below {lt}",
-}
-"""By the kinds of pydantic's errors."""
 
 
 def explained(error: TyperException) -> BadRequestError:
@@ -101,10 +88,9 @@ def _wrong_value(error: TyperException) -> str:
 
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ValidationError):
-        first = cause.errors()[0]
-        sentence = _SENTENCES.get(first["type"])
+        sentence = sentence_of(cause.errors()[0])
         if sentence:
-            return sentence.format(input=first["input"], **first.get("ctx", {}))
+            return _sentence(sentence)
     return _sentence(error.message.removeprefix("Value error, "))
 
 

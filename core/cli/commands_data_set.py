@@ -29,7 +29,7 @@ def verify(
 ) -> int:
     """Read every byte of a data set again and say whether it is what was published.
 
-    Exit code 0: it is; 1: it is not.
+    Exit code 0: it is; 1: it is not; 64: there is no data set.
 
     Example: casemill verify out/datasets/first
     """

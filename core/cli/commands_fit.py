@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.cli.output import note
-from core.errors import EXIT_DONE, BadRequestError
+from core.errors import EXIT_DONE, BadRequestError, IntegrityError
 
 if TYPE_CHECKING:
     from core.cost.fit import Observation, RunObservation
@@ -92,9 +92,17 @@ def _observe(run: str, truth: str | None) -> tuple[str, list[Observation], RunOb
 
 
 def _attempts(store: Store, root: str) -> list[Attempt]:
+    from pydantic import ValidationError
+
     from core.run.models import Attempt
 
-    return [Attempt.model_validate_json(store.get(item.key)) for item in store.list(f"{root}/attempts")]
+    found = []
+    for item in store.list(f"{root}/attempts"):
+        try:
+            found.append(Attempt.model_validate_json(store.get(item.key)))
+        except ValidationError as error:
+            raise IntegrityError("attempt_damaged", str(error).splitlines()[0], where=item.key) from error
+    return found
 
 
 def _layouts(location: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ def rehearse(
 
     Example: casemill rehearse --source vital_files --clinical clinical_data.csv --out out --price-per-hour 0.04
     """
-    from core.cost.time_model import shipped_models, time_model
+    from core.cost.time_model import model_version, shipped_models, time_model
     from core.run.memory import machine_memory_bytes
     from core.run.rehearsal import RehearsalRequest
     from core.run.rehearsal import rehearse as perform
@@ -63,9 +63,19 @@ def rehearse(
     )
     limits = RehearsalLimits(time_seconds=time_limit, memory_bytes=memory, success_rate=asked.success_threshold)
     scale = RehearsalScale(workers=count, array=array, price_per_hour=price_per_hour)
-    model = time_model(shipped_models(times_of(built.name)), built.name)
+    times = times_of(built.name)
+    model = time_model(shipped_models(times), built.name)
     request = RehearsalRequest(
-        plan, built, build_workload, scale, limits, share, seed, cache, model.case_seconds if model else None
+        plan,
+        built,
+        build_workload,
+        scale,
+        limits,
+        share,
+        seed,
+        cache,
+        model.case_seconds if model else None,
+        model_version(times),
     )
     store = open_store(out, create=True)
     result = perform(store, request, note)

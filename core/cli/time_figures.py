@@ -27,11 +27,13 @@ def model_elsewhere(request: RunRequest, store: Store | None, times: str | None 
 
 
 def _model(request: RunRequest, store: Store | None, times: str | None, other_machine: bool) -> TimeModel | None:
-    from core.cost.time_model import read_models, shipped_models, time_model
+    from core.cost.time_model import model_version, read_models, shipped_models, time_model
     from core.run.rehearsal import find_passed
     from core.workloads.registry import times_of
 
     rehearsal = find_passed(store, request) if store is not None else None
-    measured = rehearsal.projection.machine_factor if rehearsal else None
-    models = read_models(times) if times else shipped_models(times_of(request.workload))
+    times_file = times_of(request.workload)
+    relative = rehearsal is not None and rehearsal.model_version == model_version(times_file)
+    measured = rehearsal.projection.machine_factor if rehearsal and relative else None
+    models = read_models(times) if times else shipped_models(times_file)
     return time_model(models, request.workload, measured, other_machine)

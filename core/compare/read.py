@@ -85,12 +85,7 @@ def _of_run(store: Store, location: str, build_workload: WorkloadFactory) -> Sid
             "bad_run", "not a run's folder", where=location, fix="Give OUT/runs/RUN_ID, as the run wrote it."
         )
     run_id = store.uri.rpartition("/")[2]
-    try:
-        request = read_request(output, run_id)
-    except ValidationError as error:
-        raise IntegrityError(
-            "plan_damaged", "run.json cannot be read", where=location, fix="Start the run afresh."
-        ) from error
+    request = read_request(output, run_id)
     remarks: list[str] = []
     effort = _effort(output, RunLayout(run_id), remarks)
     data_set = DataSetLayout.named(request.data_set)
@@ -210,7 +205,7 @@ def _doubts(output: Store, plan: Plan, committed: int) -> tuple[str, ...]:
 def _request(output: Store, run_id: str, remarks: list[str]) -> RunRequest | None:
     try:
         return read_request(output, run_id)
-    except ValidationError:
+    except IntegrityError:
         remarks.append(f"run.json of {run_id} cannot be read: the source is unknown")
         return None
 

@@ -9,6 +9,7 @@ plan does not know which it has, so the least and the most of them are bounds.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, NonNegativeFloat, ValidationError, model_validator
 
+from core.code_version import digest_of_code
 from core.errors import BadRequestError
 from core.run.models import Document, PlannedShard
 from core.run.projection import Estimate, makespan
@@ -164,6 +166,15 @@ def time_model(
     value = measured.value if measured else 1.0
     bounds = models.other_machine
     return TimeModel(known, Estimate(value=value, low=value * bounds.low, high=value * bounds.high))
+
+
+@cache
+def model_version(path: Path | None) -> str:
+    """What a rehearsal's factor is relative to: a digest of this package's code and of the workload's coefficients,
+    which the code version of a data set leaves out. ``path`` as :func:`shipped_models`."""
+    own = Path(__file__).parent
+    coefficients = path.read_bytes() if path else b""
+    return hashlib.sha256(digest_of_code(own.parent, (own,)).encode() + coefficients).hexdigest()[:12]
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable
@@ -12,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.compile import PLAIN, SOURCES, library_of, source_digest
+from core.compile import PLAIN, SOURCES, library_of
 from core.examples.framing import FRAME_BYTES
 from core.examples.overlap import Overlap
+from core.library import LibraryError, is_plain, load
 
 SOURCE = SOURCES[1]
 LIBRARY = library_of(SOURCE)
@@ -63,32 +63,11 @@ class _Deflate(ctypes.Structure):
     )
 
 
-class LibraryError(Exception):
-    """There is no compiled deflate that may be used; the text says why."""
-
-
 def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled deflate.
-
-    Raises
-    ------
-    LibraryError
-        It was never compiled, cannot be loaded here, or was compiled from another ``deflate.c``.
-    """
-    if not path.exists():
-        raise LibraryError("it was not compiled when the package was installed")
-    try:
-        library = ctypes.CDLL(str(path))
-        library.casemill_digest.restype = ctypes.c_char_p
-        library.casemill_deflate_bytes.restype = _INTEGER
-        library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
-        library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
-        made_of = library.casemill_digest().decode()
-        deflate_bytes = library.casemill_deflate_bytes()
-    except (OSError, AttributeError) as error:
-        raise LibraryError(f"it cannot be loaded: {error}") from None
-    if made_of != source_digest(SOURCE) or deflate_bytes != ctypes.sizeof(_Deflate):
-        raise LibraryError("it was compiled from another deflate.c: install the package again")
+    """The compiled deflate; errors as :func:`core.library.load`, and where what it makes does not inflate."""
+    library = load(path, SOURCE, "casemill_deflate_bytes", _Deflate)
+    library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
+    library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
     if not round_trips(library):
         raise LibraryError("what it makes does not inflate to what went in: its compiler got deflate.c wrong")
     return library
@@ -116,12 +95,12 @@ def _library() -> ctypes.CDLL | None:
 
 def usable_library() -> ctypes.CDLL | None:
     """The library, where there is one and nobody forbids it (``CASEMILL_PLAIN``)."""
-    return None if os.environ.get(PLAIN, "0") not in ("", "0") else _library()
+    return None if is_plain() else _library()
 
 
 def deflate_in_use() -> str:
     """``compiled``, or ``isal`` with the reason."""
-    if os.environ.get(PLAIN, "0") not in ("", "0"):
+    if is_plain():
         return f"isal: {PLAIN} is set"
     try:
         load_library()

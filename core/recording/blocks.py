@@ -50,7 +50,7 @@ class Blocks:
         """Whether what was taken so far ends inside a packet."""
         return bool(self._filled or self._skip)
 
-    def take(self, piece: bytes) -> Iterator[None]:
+    def take(self, piece: bytes | memoryview) -> Iterator[None]:
         """Take the next bytes, with a halt at the end of each block that they complete."""
         at = 0
         with memoryview(piece) as view:

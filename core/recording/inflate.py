@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
 
 from core.errors import ContentError
+from core.recording.gzip_member import MAGIC, PIECE_BYTES, DamagedError, Input, Member, Piece
+from core.recording.inflate_native import Members
 
-try:
-    from isal import isal_zlib
-
-    _FAULTS: tuple[type[Exception], ...] = (zlib.error, cast("type[Exception]", isal_zlib.error))
-
-    def _member() -> Any:
-        return isal_zlib.decompressobj(wbits=_GZIP)
-
-except ImportError:  # pragma: no cover - isal has no wheel for every platform; zlib is six times slower
-    _FAULTS = (zlib.error,)
-
-    def _member() -> Any:
-        return zlib.decompressobj(wbits=_GZIP)
-
-
-PIECE_BYTES = 256 * 1024
-"""No piece that comes out is larger."""
+__all__ = ["PIECE_BYTES", "Inflate", "unreadable"]
 
 INFLATED_FLOOR = 1 << 30
 INFLATED_RATIO = 100
@@ -39,8 +23,6 @@ no bomb grow beyond that in step with its own size.
 MAXIMUM_MEMBERS = 100_000
 """Recordings have one, joined ones a few; each costs the making of an inflater, however small it is."""
 
-_GZIP = 31
-_MAGIC = b"\x1f\x8b"
 _SLICE = 64 * 1024
 """Bytes that an inflater is given at a time: few calls, and little left over to be copied where the output is full."""
 
@@ -52,6 +34,7 @@ def unreadable(what: str) -> ContentError:
 
 class Inflate:
     """The inflated bytes of gzip pieces, to be iterated once; the figures are final when the iteration has ended.
+    Each piece stands until the next one is asked for; who keeps it must copy it.
 
     Zero padding between and after the members is ignored. ``truncated``: the input ends inside a member.
     ``trailing_bytes``: what follows the last member from the first byte on that neither pads nor begins another.
@@ -69,28 +52,29 @@ class Inflate:
         self.trailing_bytes = 0
         self.truncated = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        member: Any = None
-        members = 0
+    def __iter__(self) -> Iterator[Piece]:
+        members = Members()
+        member: Member | None = None
+        begun = 0
         head = b""
         for piece in self._slices():
             if self.trailing_bytes:
                 self.trailing_bytes += len(piece)
                 continue
-            rest: bytes | memoryview = piece
-            while rest:
+            rest: Input = piece
+            while len(rest):
                 if member is None:
-                    rest = (head + rest).lstrip(b"\0") if members else head + rest
-                    head = rest if rest == _MAGIC[:1] else b""
-                    if head or not rest:
+                    found = (head + rest).lstrip(b"\0") if begun else head + rest
+                    head = found if found == MAGIC[:1] else b""
+                    if head or not found:
                         break
-                    if not rest.startswith(_MAGIC):
-                        self._no_member(rest, members)
+                    if not found.startswith(MAGIC):
+                        self._no_member(found, begun)
                         break
-                    member, members = self._next_member(members)
+                    member, begun, rest = members.next(), self._counted(begun), found
                 yield from self._inflate(member, rest)
-                rest = member.unused_data if member.eof else b""
-                member = None if member.eof else member
+                rest = member.rest() if member.ended else b""
+                member = None if member.ended else member
         if not self.bytes_in:
             raise unreadable("The file is empty.")
         # One byte left over that may begin another member says that the file was cut there.
@@ -107,10 +91,10 @@ class Inflate:
             raise unreadable("This is not a gzip file.")
         self.trailing_bytes = len(rest)
 
-    def _next_member(self, members: int) -> tuple[Any, int]:
-        if members == MAXIMUM_MEMBERS:
+    def _counted(self, begun: int) -> int:
+        if begun == MAXIMUM_MEMBERS:
             raise unreadable(f"The file has more than {MAXIMUM_MEMBERS:,} gzip members; no recording has.")
-        return _member(), members + 1
+        return begun + 1
 
     def _slices(self) -> Iterator[memoryview]:
         # A caller may hand over the whole file at once; the inflater copies its unread input at every call.
@@ -121,23 +105,17 @@ class Inflate:
                 self.bytes_in += len(part)
                 yield part
 
-    def _inflate(self, member: Any, data: bytes | memoryview) -> Iterator[bytes]:
-        while True:
-            try:
-                out: bytes = member.decompress(data, PIECE_BYTES)
-            except _FAULTS:
-                raise unreadable(
-                    "The compressed data is damaged: its checksum says that some bytes are wrong, nobody can say "
-                    "which, so none are used."
-                ) from None
-            if out:
+    def _inflate(self, member: Member, data: Input) -> Iterator[Piece]:
+        try:
+            for out in member.inflate(data):
                 self.bytes_out += len(out)
                 self._guard()
                 yield out
-            data = member.unconsumed_tail
-            # A full piece may have left more behind inside the inflater.
-            if member.eof or (not data and len(out) < PIECE_BYTES):
-                return
+        except DamagedError:
+            raise unreadable(
+                "The compressed data is damaged: its checksum says that some bytes are wrong, nobody can say "
+                "which, so none are used."
+            ) from None
 
     def _guard(self) -> None:
         bound = min(max(INFLATED_FLOOR, INFLATED_RATIO * self.bytes_in), INFLATED_CEILING)

@@ -9,8 +9,10 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
+from core.library import load
+from core.recording import compile as compiling
 from core.recording.collect import check_room
-from core.recording.compile import LIBRARY, source_digest
+from core.recording.compile import LIBRARY
 from core.recording.declare import Register
 from core.recording.model import MAXIMUM_SPAN_S
 from core.recording.packets import HEADER_BYTES, RECORD, RECORD_BYTES
@@ -70,38 +72,17 @@ _CHUNK_ROWS = 1 << 16
 """Samples that are given room at a time; what stands in one never moves."""
 
 
-class LibraryError(Exception):
-    """There is no compiled walk that may be used; the text says why."""
-
-
 def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled walk.
-
-    Raises
-    ------
-    LibraryError
-        It was never compiled, cannot be loaded here, or was compiled from another ``walk.c``.
-    """
-    if not path.exists():
-        raise LibraryError("it was not compiled when the package was installed")
-    try:
-        library = ctypes.CDLL(str(path))
-        library.casemill_digest.restype = ctypes.c_char_p
-        library.casemill_walk_bytes.restype = _INTEGERS
-        library.casemill_walk.argtypes = library.casemill_end_block.argtypes = (ctypes.POINTER(_Walk),)
-        library.casemill_end_block.restype = None
-        library.casemill_let_go.argtypes = (ctypes.POINTER(_Walk), _INTEGERS)
-        library.casemill_let_go.restype = None
-        library.casemill_count.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 3)
-        library.casemill_count.restype = None
-        library.casemill_sort.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 9)
-        library.casemill_sort.restype = None
-        made_of = library.casemill_digest().decode()
-        walk_bytes = library.casemill_walk_bytes()
-    except (OSError, AttributeError) as error:
-        raise LibraryError(f"it cannot be loaded: {error}") from None
-    if made_of != source_digest() or walk_bytes != ctypes.sizeof(_Walk):
-        raise LibraryError("it was compiled from another walk.c: install the package again")
+    """The compiled walk; errors as :func:`core.library.load`."""
+    library = load(path, compiling.SOURCE, "casemill_walk_bytes", _Walk)
+    library.casemill_walk.argtypes = library.casemill_end_block.argtypes = (ctypes.POINTER(_Walk),)
+    library.casemill_end_block.restype = None
+    library.casemill_let_go.argtypes = (ctypes.POINTER(_Walk), _INTEGERS)
+    library.casemill_let_go.restype = None
+    library.casemill_count.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 3)
+    library.casemill_count.restype = None
+    library.casemill_sort.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 9)
+    library.casemill_sort.restype = None
     return library
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from core.compile import PLAIN
+from core.library import LibraryError, is_plain
 from core.recording.declare import Register
-from core.recording.native import LibraryError, NativeRecords, load_library
+from core.recording.native import NativeRecords, load_library
 from core.recording.plain import PlainRecords
 from core.recording.records import Records
 
 if TYPE_CHECKING:
     from ctypes import CDLL
-
-PLAIN = "CASEMILL_PLAIN"
-"""The environment variable that forces the plain walk (any value but empty and 0); results are the same."""
 
 
 @cache
@@ -28,7 +26,7 @@ def _library() -> tuple[CDLL | None, str]:
 
 def new_records(register: Register, buffer: bytearray) -> Records:
     """An empty tally for blocks that stand in this buffer, with the compiled walk where there is one."""
-    if not _is_forced():
+    if not is_plain():
         library, _ = _library()
         if library is not None:
             return NativeRecords(register, library, buffer)
@@ -37,8 +35,4 @@ def new_records(register: Register, buffer: bytearray) -> Records:
 
 def walk_in_use() -> str:
     """``compiled``, or ``plain Python`` with the reason."""
-    return f"plain Python: {PLAIN} is set" if _is_forced() else _library()[1]
-
-
-def _is_forced() -> bool:
-    return os.environ.get(PLAIN, "0") not in ("", "0")
+    return f"plain Python: {PLAIN} is set" if is_plain() else _library()[1]

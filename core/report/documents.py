@@ -107,10 +107,7 @@ def read_documents(store: Store, run_id: str) -> RunDocuments:
         The storage itself.
     """
     layout = RunLayout(run_id)
-    try:
-        documents = RunDocuments(read_request(store, run_id))
-    except ValidationError as error:
-        raise IntegrityError("plan_damaged", str(error).splitlines()[0], where=layout.request) from error
+    documents = RunDocuments(read_request(store, run_id))
     reader = _Reader(store, layout, documents)
     reader.note(layout.request)
     try:

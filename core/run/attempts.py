@@ -47,9 +47,15 @@ def begin_attempt(store: Store, layout: RunLayout, partition: int) -> int:
     beat = read_heartbeat(store, layout, partition)
     if beat is None or beat.attempt != number:
         return number
-    lost = Attempt(
-        partition=partition,
-        attempt=number,
+    store.put_if_absent(layout.attempt(partition, number), attempt_without_record(beat).to_bytes())
+    return number + 1
+
+
+def attempt_without_record(beat: Heartbeat) -> Attempt:
+    """The record of an attempt that left a heartbeat only."""
+    return Attempt(
+        partition=beat.partition,
+        attempt=beat.attempt,
         started=beat.updated - beat.seconds,
         ended=beat.updated,
         why="crashed",
@@ -60,8 +66,6 @@ def begin_attempt(store: Store, layout: RunLayout, partition: int) -> int:
         shards=0,
         place=beat.place,
     )
-    store.put_if_absent(layout.attempt(partition, number), lost.to_bytes())
-    return number + 1
 
 
 def read_heartbeat(store: Store, layout: RunLayout, partition: int) -> Heartbeat | None:

@@ -34,7 +34,7 @@ def data_set_card(portrait: Portrait, digests: Mapping[str, str]) -> str:
 
 def _front_matter(portrait: Portrait) -> str:
     description, licence = portrait.description, portrait.licence
-    lines = [f"pretty_name: {_yaml(portrait.manifest.name)}"]
+    lines = [f"pretty_name: {_yaml(portrait.title)}"]
     if licence is None:
         lines.append("license: unknown")
     elif licence.spdx:
@@ -80,7 +80,7 @@ def _head(portrait: Portrait) -> str:
         for counts in [manifest.splits[side]]
     )
     return f"""\
-# {manifest.name}
+# {portrait.title}
 
 {portrait.description.summary}
 

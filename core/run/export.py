@@ -13,7 +13,7 @@ from core.errors import BadRequestError, IntegrityError, TransientError
 from core.examples.members import Compression
 from core.run.layout import DataSetLayout
 from core.run.models import SPLITS, Document, Manifest, ShardEntry
-from core.run.publish import read_success
+from core.run.publish import WHERE_DATA_SETS_ARE, read_success
 from core.store import Store
 
 
@@ -44,7 +44,9 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
     """
     layout = DataSetLayout("")
     if read_success(store, layout) is None:
-        raise BadRequestError("not_published", "no _SUCCESS: not a verified data set", where=store.uri)
+        raise BadRequestError(
+            "not_published", "no _SUCCESS: not a verified data set", where=store.uri, fix=WHERE_DATA_SETS_ARE
+        )
     try:
         manifest = Manifest.model_validate_json(store.get(layout.manifest))
     except (FileNotFoundError, ValidationError) as error:

@@ -163,8 +163,8 @@ def _look(store: Store, run_id: str) -> _Known:
         if error.code != "no_run":
             raise
         return known
-    except (IntegrityError, ValueError) as error:
-        known.problems.append(_told(error))
+    except IntegrityError as error:
+        known.problems.append(str(error))
         return known
     committed = committed_shards(store, run_id)
     planned = known.shards.shards
@@ -192,13 +192,9 @@ def _records(store: Store, run_id: str, shards: Sequence[str], known: _Known) ->
     with ThreadPoolExecutor(READERS) as pool:
         for found in pool.map(read, shards):
             if isinstance(found, IntegrityError):
-                known.problems.append(_told(found))
+                known.problems.append(str(found))
             elif found is not None:
                 yield found
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, IntegrityError) else "run.json cannot be read"
 
 
 def _said(cause: str) -> str:

@@ -40,7 +40,8 @@ class Thresholds(Document):
 class RunRequest(Document):
     """``run.json``: the request as resolved. Its digest, with the plan's, is the run's id.
 
-    ``thresholds`` is None where the workload divides its records itself.
+    ``thresholds`` is None where the workload divides its records itself. ``sample_of``: this is a rehearsal, over a
+    sample of so many cases; its examples are like any others, and its documents say that they are not to be used.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class RunRequest(Document):
     plan_sha256: str
     image_digest: str | None = None
     source_licence: str | None = None
+    sample_of: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -113,6 +115,7 @@ class Place(Document):
 
     ``capacity`` is ``spot`` or ``on-demand``. ``processors`` are the vCPUs that the job may use, ``host_processors``
     those of the whole instance: an attempt costs seconds × the instance's price × processors / host_processors.
+    ``job`` and ``job_attempt`` are what AWS Batch calls it, so that its word on the end can be asked for.
     """
 
     instance_type: str | None = None
@@ -120,6 +123,8 @@ class Place(Document):
     capacity: str | None = None
     processors: float | None = Field(default=None, gt=0)
     host_processors: int | None = Field(default=None, gt=0)
+    job: str | None = None
+    job_attempt: int | None = Field(default=None, ge=1)
 
 
 class Worker(Document):
@@ -280,7 +285,9 @@ class Attempt(Document):
     """``attempts/<partition>/<k>.json``: one line of life. ``cases`` of the partition, ``restored`` by others,
     ``recalled`` from the case cache. ``remark``: what somebody should know though nothing failed.
 
-    ``reclaimed``: the machine was taken away; ``interrupted``: somebody ended the job, or the process.
+    ``reclaimed``: the machine was taken away; ``interrupted``: somebody ended the job, or the process; ``timed out``:
+    AWS Batch ended it at its time limit (:mod:`core.run.told_ends`); ``crashed`` without a ``cause``: it was killed
+    without a word.
     An attempt that an error ended has its ``cause``, the error's code or ``bug`` and its kind, and its ``exit_code``.
     """
 

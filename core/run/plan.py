@@ -53,10 +53,12 @@ class AskedOptions(BaseModel):
 
 
 class PlanOptions(AskedOptions):
-    """The same, and what the cloud adds: ``run_id`` is given where the run had a name before it was planned."""
+    """The same, and what is not the user's: ``run_id`` is given where the run had a name before it was planned (in the
+    cloud); ``sample_of`` as in :class:`~core.run.models.RunRequest`."""
 
     run_id: str | None = Field(default=None, pattern=RUN_ID_PATTERN)
     image_digest: str | None = None
+    sample_of: int | None = Field(default=None, ge=1)
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ def _request(
             "selection": selection,
             "checkpoint_seconds": options.checkpoint_seconds,
             "source_licence": options.source_licence,
+            "sample_of": options.sample_of,
             "notes": cohort.notes,
         }
     )

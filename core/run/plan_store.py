@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from core.errors import BadRequestError, IntegrityError
 from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Json, RunRequest, ShardPlan
@@ -92,6 +94,8 @@ def read_request(store: Store, run_id: str) -> RunRequest:
     ------
     BadRequestError
         ``no_run``: there is no such run here.
+    IntegrityError
+        ``plan_damaged``: it cannot be read.
     """
     try:
         return RunRequest.model_validate_json(store.get(RunLayout(run_id).request))
@@ -99,6 +103,13 @@ def read_request(store: Store, run_id: str) -> RunRequest:
         raise BadRequestError(
             "no_run", f"no run {run_id!r} here", where=store.uri, fix="See its folder runs/ for the names."
         ) from None
+    except ValidationError as error:
+        raise IntegrityError(
+            "plan_damaged",
+            "run.json cannot be read",
+            where=f"{store.uri}/{RunLayout(run_id).root}",
+            fix="Start the run afresh.",
+        ) from error
 
 
 def read_plan(store: Store, run_id: str) -> Plan:

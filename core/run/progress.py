@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -52,6 +53,12 @@ class ProgressReader:
     def heartbeats(self) -> tuple[Heartbeat, ...]:
         """Each partition's last heartbeat when :meth:`read` looked last."""
         return tuple(self._beats.values())
+
+    def forget(self, attempts: Iterable[Attempt]) -> None:
+        """Read these again the next time: their records were put right."""
+        layout = RunLayout(self.run_id)
+        for attempt in attempts:
+            self._attempts.pop(layout.attempt(attempt.partition, attempt.attempt), None)
 
     def read(self, now: float | None = None) -> Progress:
         """The progress at this moment."""

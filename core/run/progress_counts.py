@@ -213,10 +213,11 @@ def _state(own: Sequence[PlannedShard], seen: Seen, beat: Heartbeat | None) -> S
         return "waiting"
     if beat.state != "working":
         return "stopped"
-    return "stale" if _is_stale(beat, seen.now) else "working"
+    return "stale" if is_overdue(beat, seen.now) else "working"
 
 
-def _is_stale(beat: Heartbeat, now: float) -> bool:
+def is_overdue(beat: Heartbeat, now: float) -> bool:
+    """Whether its worker is silent for too long."""
     return now - beat.updated > STALE_INTERVALS * beat.interval
 
 
@@ -224,7 +225,7 @@ def _current_start(seen: Seen) -> float | None:
     """When the present start began: back from the last sign of life, as long as attempts overlap or nearly do."""
     spans = [(attempt.ended, attempt.started) for attempt in seen.attempts]
     for beat in seen.beats.values():
-        working = beat.state == "working" and not _is_stale(beat, seen.now)
+        working = beat.state == "working" and not is_overdue(beat, seen.now)
         spans.append((seen.now if working else beat.updated, beat.updated - beat.seconds))
     start: float | None = None
     for ended, began in sorted(spans, reverse=True):

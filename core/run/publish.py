@@ -24,6 +24,10 @@ from core.run.verify_shard import ShardFindings, verify_shard
 from core.store import Store
 from core.workload import Workload
 
+WHERE_DATA_SETS_ARE = "A data set is the folder datasets/NAME of a finished run: give OUT/datasets/NAME."
+MANIFEST_MARK = b'"casemill-data-set/'
+"""In every manifest, so that one that is damaged can be told from a file that merely has its name."""
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -115,8 +119,10 @@ def verify_published(
 
     Raises
     ------
+    BadRequestError
+        ``not_a_data_set``: there is nothing to verify here.
     IntegrityError
-        ``no_manifest``: there is no manifest that can be read, so that nothing can be checked.
+        ``no_manifest``: the data set has no manifest that can be read, so that nothing can be checked.
     """
     data_set = DataSetLayout("")
     manifest, split = read_documents(store, data_set)
@@ -177,17 +183,38 @@ def read_success(store: Store, data_set: DataSetLayout) -> Success | None:
 
 
 def read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, SplitDocument]:
-    """The manifest and the split of a data set; ``no_manifest`` where one is missing or cannot be read."""
+    """The manifest and the split of a data set.
+
+    Raises
+    ------
+    BadRequestError
+        ``not_a_data_set``: nothing says that there ever was one.
+    IntegrityError
+        ``no_manifest``: there is one, and a document of it is missing or cannot be read.
+    """
     try:
         manifest = Manifest.model_validate_json(store.get(data_set.manifest))
         split = SplitDocument.model_validate_json(store.get(data_set.split))
     except (FileNotFoundError, ValidationError) as error:
+        if not _is_data_set(store, data_set):
+            raise BadRequestError(
+                "not_a_data_set", "this is no data set", where=store.uri, fix=WHERE_DATA_SETS_ARE
+            ) from None
         missing = isinstance(error, FileNotFoundError)
         what = "manifest.json or split.json is missing" if missing else " ".join(str(error).split())[:300]
-        raise IntegrityError(
-            "no_manifest", what, where=store.uri, fix="A data set is the folder datasets/NAME of a finished run."
-        ) from error
+        raise IntegrityError("no_manifest", what, where=store.uri, fix=WHERE_DATA_SETS_ARE) from error
     return manifest, split
+
+
+def _is_data_set(store: Store, data_set: DataSetLayout) -> bool:
+    """Whether anything here is a data set's own, though it may be damaged: what was lost must not look like a typing
+    error of who asks."""
+    if store.head(data_set.owner) is not None or read_success(store, data_set) is not None:
+        return True
+    try:
+        return MANIFEST_MARK in store.get(data_set.manifest)
+    except FileNotFoundError:
+        return False
 
 
 def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: Mapping[str, bytes]) -> None:

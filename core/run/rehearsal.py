@@ -51,7 +51,7 @@ class RehearsalRequest:
     """The full run's plan, and how it is rehearsed.
 
     ``cache`` is filled by the undisturbed run of the sample. ``model``: a case's seconds on the machine that the time
-    model was measured on; the rehearsal measures this one.
+    model (of ``model_version``) was measured on; the rehearsal measures this one.
     """
 
     plan: Plan
@@ -63,6 +63,7 @@ class RehearsalRequest:
     seed: int = 0
     cache: CacheUse | None = None
     model: Callable[[Case], float] | None = None
+    model_version: str = ""
 
 
 def rehearse(store: Store, asked: RehearsalRequest, say: Callable[[str], None] = lambda text: None) -> Rehearsal:
@@ -107,6 +108,7 @@ def rehearse(store: Store, asked: RehearsalRequest, say: Callable[[str], None] =
         digest=digest,
         workload=request.workload,
         code_version=request.code_version,
+        model_version=asked.model_version,
         go=not reasons,
         reasons=tuple(reasons),
         remarks=tuple(remarks),
@@ -224,6 +226,8 @@ def _sample_plan(asked: RehearsalRequest, strata: tuple[Stratum, ...], data_set:
         # The rate is judged on its own, from the projection.
         success_threshold=0.0,
         checkpoint_seconds=CHECKPOINT_SECONDS,
+        source_licence=request.source_licence,
+        sample_of=len(asked.plan.cases),
     )
     workload = sampled(asked.workload, chosen_ids(strata))
     return make_plan(workload, open_source(request.source), request.selection, options)

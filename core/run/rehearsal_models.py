@@ -85,13 +85,14 @@ class Projection(Document):
 
 
 class Rehearsal(Document):
-    """``rehearsal.json``."""
+    """``rehearsal.json``; ``model_version`` names the time model that the machine's factor is relative to."""
 
     format: Literal["casemill-rehearsal/1"] = "casemill-rehearsal/1"
     rehearsal_id: str
     digest: str = Field(pattern=r"^[0-9a-f]{12}$")
     workload: str
     code_version: str
+    model_version: str = ""
     go: bool
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]

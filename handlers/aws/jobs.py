@@ -1,12 +1,13 @@
-"""AWS Batch: a round's job by its name, in the words of :mod:`core.run.guard`."""
+"""AWS Batch: a round's job by its name, in the words of :mod:`core.run.guard`, and how attempts ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.run.guard import BLOCKED_REASONS, JobState
+from core.run.told_ends import OUT_OF_TIME, ToldEnd
 from handlers.aws.clients import asking, client
 
 DESCRIBED_AT_ONCE = 100
@@ -56,11 +57,41 @@ def describe(ids: Sequence[str]) -> list[dict[str, Any]]:
     return jobs
 
 
+def ends_of(attempts: Iterable[tuple[str, int]]) -> dict[tuple[str, int], ToldEnd]:
+    """How attempts ended, by their job's id and their number (from 1).
+
+    Left out are those that work, those that ended well, and those that AWS Batch has forgotten.
+    """
+    wanted = set(attempts)
+    jobs = describe(sorted({job_id for job_id, _ in wanted}))
+    ends = {(job["jobId"], number): end for job in jobs for number, end in _ends(job)}
+    return {key: end for key, end in ends.items() if key in wanted and end.exit_code != 0}
+
+
+def told_end(attempt: Mapping[str, Any]) -> ToldEnd:
+    """One entry of a job's ``attempts``."""
+    container = attempt.get("container", {})
+    return ToldEnd(attempt.get("statusReason", ""), container.get("reason", ""), container.get("exitCode"))
+
+
 def end_job(job: RoundJob, reason: str) -> None:
     """End what still runs; a job that has ended is left alone by AWS Batch."""
     for job_id in job.ids:
         with asking("TerminateJob"):
             client("batch").terminate_job(jobId=job_id, reason=reason[:1000])
+
+
+def _ends(job: Mapping[str, Any]) -> Iterator[tuple[int, ToldEnd]]:
+    """Attempts stand in the order of their numbers; one that works has neither an end nor a reason yet."""
+    attempts, of_job = job.get("attempts", []), job.get("statusReason", "")
+    for number, attempt in enumerate(attempts, 1):
+        if not attempt.get("stoppedAt") and not attempt.get("statusReason"):
+            continue
+        end = told_end(attempt)
+        # A job that ran out of time is not tried again: its reason is the last attempt's.
+        if number == len(attempts) and job["status"] == "FAILED" and of_job.startswith(OUT_OF_TIME):
+            end = replace(end, status_reason=of_job)
+        yield number, end
 
 
 def _listed(**arguments: Any) -> Iterator[dict[str, Any]]:

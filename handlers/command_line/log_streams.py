@@ -18,7 +18,7 @@ from core.run.models import RoundPlan
 from core.run.plan_store import read_plan
 from core.run.rounds import job_name
 from core.store import Store
-from handlers.aws.jobs import describe, job_ids
+from handlers.aws.jobs import describe, job_ids, told_end
 from handlers.command_line.account import asking
 from handlers.command_line.log_lines import events, parsed
 from handlers.command_line.stack import DeployedStack
@@ -103,19 +103,12 @@ def _streams(job: Mapping[str, Any], number: int, partition: int) -> Iterator[Lo
     attempts = job.get("attempts", [])
     names = set()
     for position, attempt in enumerate(attempts, 1):
-        container = attempt.get("container", {})
-        if name := container.get("logStreamName"):
+        if name := attempt.get("container", {}).get("logStreamName"):
             names.add(name)
-            yield LogStream(name, number, partition, position, _why(attempt, container))
+            yield LogStream(name, number, partition, position, told_end(attempt).text)
     current = job.get("container", {}).get("logStreamName")
     if current and current not in names:
         yield LogStream(current, number, partition, len(attempts) + 1)
-
-
-def _why(attempt: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    code = container.get("exitCode")
-    parts = [attempt.get("statusReason"), container.get("reason"), None if code is None else f"exit code {code}"]
-    return "; ".join(dict.fromkeys(str(part) for part in parts if part))
 
 
 def _told_by_themselves(stack: DeployedStack, run_id: str) -> Iterator[LogStream]:

@@ -10,7 +10,7 @@ import typer
 from core.cli import options as cohort_options
 from core.cli.output import note, print_json, print_lines
 from core.cli.status_view import print_line
-from core.errors import EXIT_DONE, BadRequestError
+from core.errors import EXIT_DONE, BadRequestError, CasemillError, TransientError
 from handlers.command_line import options
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from core.store import Store
     from handlers.command_line.executions import Execution
     from handlers.command_line.stack import DeployedStack
+
+NOT_OURS_TO_READ = ("storage_denied", "no_credentials", "bad_credentials", "storage_refused", "wrong_region")
+"""Codes of a source or a table that the stack may read and the caller may not, or not with what is set here."""
 
 
 @cohort_options.over_a_cohort_if_any
@@ -95,19 +98,44 @@ def begin(stack: DeployedStack, store: Store, submission: Submission) -> tuple[E
     Raises
     ------
     BadRequestError
-        ``run_id_taken``, ``submission_too_large``; and as :func:`handlers.command_line.account.asking`.
+        ``run_id_taken``, ``submission_too_large``; as :func:`check_cohort`, where the run is not there yet; and as
+        :func:`handlers.command_line.account.asking`.
     """
     from core.run.take_up import take_up
     from handlers.command_line.executions import start
 
     # The Plan function would refuse it too, only later and by mail.
     taken_up = take_up(store, submission)
+    if taken_up is None and submission.asked is not None:
+        check_cohort(submission.asked)
     execution, started = start(stack, store, submission)
     if not started:
         note(f"note: execution {execution.name} of this run is running already; nothing was started")
     elif taken_up is not None:
         note("note: the run is there; only what is missing is done")
     return execution, started
+
+
+def check_cohort(asked: AskedRun) -> None:
+    """Refuse here what the plan would refuse in the cloud, above all a cohort without a case.
+
+    Who submits need not be able to read the source; what cannot be read from here is left to the plan, and that is
+    said.
+
+    Raises
+    ------
+    BadRequestError
+        As :func:`core.run.submission.plan_asked`.
+    """
+    from core.run.submission import plan_asked
+    from core.workloads.registry import build_workload
+
+    try:
+        plan_asked(asked, build_workload)
+    except CasemillError as error:
+        if not isinstance(error, TransientError) and error.code not in NOT_OURS_TO_READ:
+            raise
+        note(f"note: {error.where or 'the source'} cannot be read from here ({error.code}); the plan will look at it")
 
 
 def submitted(stack: DeployedStack, submission: Submission, execution: Execution, started: bool) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from core.report.page import render_case
 from core.report.viewing import view
 from core.report.write import MOST_BYTES
 from core.reporting import CaseTraces, Trace
-from tests.browser.conftest import DESKTOP, PHONE, PICTURES, Opened, Opener, Reported
+from tests.browser.conftest import PHONE, PICTURES, Opened, Opener, Reported
+from tests.browser.looks import check_accessible, take_pictures
 from tests.command_line import casemill
 from tests.synthetic_run import ODD, SyntheticRun
 
@@ -31,18 +31,6 @@ SPLIT_ROW = "#content table >> tbody tr:has(th:text-is('{split}'))"
 
 def figures(opened: Opened, selector: str) -> list[str]:
     return [cell.inner_text() for cell in opened.page.query_selector_all(f"{selector} >> td")]
-
-
-def check_accessible(opened: Opened) -> None:
-    """No violation that axe calls serious or critical. Thousands of rows that are all alike are taken out first: axe
-    takes minutes for them. So this comes last."""
-    alike = "#cases-table tbody tr:nth-child(n+40)"
-    opened.page.evaluate(f"document.querySelectorAll('{alike}').forEach((row) => row.remove())")
-    found = Axe().run(opened.page).response["violations"]
-    grave = [
-        (item["id"], item["nodes"][0]["html"][:200]) for item in found if item["impact"] in ("serious", "critical")
-    ]
-    assert grave == []
 
 
 def check_figures(opened: Opened, manifest: dict[str, Any]) -> None:
@@ -64,24 +52,6 @@ def check_figures(opened: Opened, manifest: dict[str, Any]) -> None:
     if empty := manifest["outcomes"].get("empty"):
         assert f"−{empty:,} empty" in flow
     assert manifest["root_hash"] in opened.text("#exactly")
-
-
-LOOKS = (("desktop", DESKTOP, "light"), ("phone", PHONE, "light"), ("dark", DESKTOP, "dark"))
-
-
-def take_pictures(opening: Opener, reported: Reported, looks: int = len(LOOKS)) -> None:
-    """At desktop and phone width, light and dark, and on paper; nothing may be wider than the screen."""
-    for label, size, scheme in LOOKS[:looks]:
-        opened = opening(reported.file, size, scheme)
-        opened.scroll_through()
-        opened.page.evaluate("scrollTo(0, 0)")
-        opened.page.screenshot(path=PICTURES / f"{reported.name}-{label}.png", full_page=True)
-        assert opened.page.evaluate("document.documentElement.scrollWidth") == size["width"]
-        assert opened.said == []
-        if scheme == "dark" or size is PHONE:
-            check_accessible(opened)
-    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    opened.page.pdf(path=PICTURES / f"{reported.name}.pdf", format="A4")
 
 
 def test_the_report_of_a_verified_run(opening: Opener, demo: Reported) -> None:
@@ -188,11 +158,12 @@ def test_the_viewer_shows_odd_cases_and_moves(opening: Opener, synthetic: tuple[
 
 @pytest.mark.parametrize("which", ["demo", "failed"])
 def test_pictures_of_the_reports(opening: Opener, which: str, request: pytest.FixtureRequest) -> None:
-    take_pictures(opening, request.getfixturevalue(which))
+    reported = request.getfixturevalue(which)
+    take_pictures(opening, reported.name, reported.file)
 
 
 def test_pictures_of_the_large_report(opening: Opener, synthetic: tuple[Reported, SyntheticRun]) -> None:
-    take_pictures(opening, synthetic[0], looks=2)
+    take_pictures(opening, synthetic[0].name, synthetic[0].file, looks=2)
 
 
 def test_the_page_of_a_single_case(opening: Opener, demo: Reported, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_the_log_holds_ids_and_counts_only(image: StandIn, folder: Path, cohort:
     assert set(lines[1]) == {"time", "event", "shard", "new", "cases", "records", "seconds"}
     assert set(lines[0]) == {
         "time", "event", "run", "round", "partitions", "index", "batch_attempt", "instance_type", "zone", "capacity",
-        "processors", "host_processors",
+        "processors", "host_processors", "job",
     }  # fmt: skip
 
 

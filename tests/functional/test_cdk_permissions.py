@@ -46,7 +46,9 @@ NEEDED = {
     "WorkflowInspectFunctionRole": {*FUNCTION, *READ_AND_WRITE},
     "WorkflowGuardFunctionRole": {*FUNCTION, *READ_AND_WRITE, *PRICES, *JOBS},
     "WorkflowVerifyFunctionRole": {*FUNCTION, *READ_AND_WRITE},
-    "WorkflowPublishFunctionRole": {*FUNCTION, *READ_AND_WRITE, *PRICES, "s3:DeleteObject", "sqs:SendMessage"},
+    "WorkflowPublishFunctionRole": {
+        *FUNCTION, *READ_AND_WRITE, *PRICES, "batch:DescribeJobs", "s3:DeleteObject", "sqs:SendMessage",
+    },
     "WorkflowNotifyFunctionRole": {
         *FUNCTION, *READ_AND_WRITE, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage",
     },

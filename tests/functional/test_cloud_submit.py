@@ -27,6 +27,7 @@ ASKED = ("--source", "s3://recordings/vital_files", "--clinical", "s3://recordin
 @pytest.fixture(scope="module")
 def shared() -> Iterator[CloudAccount]:
     with cloud_account() as account:
+        account.record("recordings", "vital_files")
         yield account
 
 
@@ -131,6 +132,12 @@ def test_a_run_is_taken_up_by_its_id(cloud: CloudAccount, command: Command) -> N
         ((*ASKED, "--region", "eu-west-1"), "no_stack", "in eu-west-1"),
         ((*ASKED, "--aws-profile", "nothere"), "bad_profile", "nothere"),
         ((*ASKED[:4], "--cases", ",".join(map(str, range(1, 90_000, 2)))), "submission_too_large", "262,144"),
+        ((*ASKED[:4], "--cases", "31-40"), "empty_cohort", "none of the 30 recordings is selected by --cases 31-40"),
+        ((*ASKED, "--where", "age > 90"), "empty_cohort", "--where 'age > 90'"),
+        ((*ASKED, "--where", "age >"), "bad_where", "syntax error"),
+        (("--source", "s3://recordings/nothing"), "empty_cohort", "no recordings in the source"),
+        (("--source", "s3://recordings"), "empty_cohort", "Did you mean its folder vital_files?"),
+        (("--source", "s3://not-there/vital_files"), "no_bucket", "not-there"),
         (("--source", "here/vital_files"), "not_in_a_bucket", "aws s3 sync here/vital_files s3://BUCKET/vital_files"),
         ((*ASKED[:2], "--clinical", "a b.csv"), "not_in_a_bucket", "aws s3 cp 'a b.csv' s3://BUCKET/'a b.csv'"),
     ],
@@ -145,6 +152,26 @@ def test_a_bad_request(
     assert says in answer.err
     assert answer.out == ""
     assert len(cloud.executions()) == before
+
+
+@pytest.mark.parametrize(("status", "code"), [("AccessDenied", "storage_denied"), ("InternalError", "storage")])
+def test_what_only_the_stack_can_read_is_left_to_the_plan(
+    cloud: CloudAccount, command: Command, monkeypatch: pytest.MonkeyPatch, status: str, code: str
+) -> None:
+    monkeypatch.setenv("CASEMILL_STORAGE_RETRY_SECONDS", "0")
+    cloud.fail(Rule(status, when=lambda environ: environ.get("PATH_INFO", "").startswith("/recordings")))
+    answer = command("submit", *ASKED, "--salt", code)
+    assert answer.code == 0, answer.err
+    assert f"cannot be read from here ({code}); the plan will look at it" in answer.err
+    assert "(started)" in answer.out
+
+
+def test_a_run_that_is_there_does_not_look_at_its_source_again(cloud: CloudAccount, command: Command) -> None:
+    bench = CloudBench(asked_toy({"salt": 3}, data_set="third"), store=cloud.store())
+    bench.plan()
+    cloud.fail(Rule("AccessDenied", when=lambda environ: environ.get("PATH_INFO", "").startswith("/recordings")))
+    answer = command("submit", "--run", bench.run_id)
+    assert (answer.code, "cannot be read" in answer.err) == (0, False)
 
 
 def test_a_run_that_was_asked_for_differently(cloud: CloudAccount, command: Command) -> None:

@@ -49,8 +49,8 @@ def request_(tiny_cohort: TinyCohort, tmp_path: Path) -> Request:
     return Request(tiny_cohort, tmp_path)
 
 
-def check(answer: Answer, code: str, says: str = "") -> None:
-    assert answer.code == 64, answer.err
+def check(answer: Answer, code: str, says: str = "", exit_code: int = 64) -> None:
+    assert answer.code == exit_code, answer.err
     assert LINE.fullmatch(answer.err), answer.err
     assert answer.err.startswith(f"error [{code}] ")
     assert says in answer.err
@@ -155,12 +155,20 @@ def test_the_error_as_json(request_: Request) -> None:
         (["status", "{folder}/runs/../../x"], "bad_run"),
         (["status", "{folder}/none/runs/x"], "bad_location"),
         (["verify", "{folder}/none"], "bad_location"),
+        (["verify", "{folder}"], "not_a_data_set"),
+        (["report", "{folder}"], "bad_run"),
+        (["report", "{folder}/runs/none"], "no_run"),
+        (["fit", "{folder}", "--machine", "m", "--date", "2026-01-31"], "bad_run"),
+        (["fit", "{folder}/runs/none", "--machine", "m", "--date", "2026-01-31"], "no_run"),
+        (["compare", "{folder}", "{folder}"], "not_comparable"),
         (["export", "{folder}/none", "--single-file", "--out", "{folder}/o"], "bad_location"),
         (["export", "{folder}", "--single-file", "--out", "{folder}/o"], "not_published"),
         (["export", "{folder}", "--out", "{folder}/o"], "bad_option"),
         (["inspect", "{folder}/none.vital"], "no_recording"),
         (["inspect", "{folder}/none/0001.vital"], "bad_location"),
         (["inspect", "{folder}/"], "bad_location"),
+        (["inspect", "{folder}"], "no_recording"),
+        (["inspect", "{folder}/README", "{folder}/notes.txt"], "no_recording"),
         (["inspect"], "bad_command"),
         (["plan", "--source", "{folder}"], "bad_option"),
         (["plan", "--source", "{folder}", "--dry-run"], "empty_cohort"),
@@ -186,6 +194,21 @@ def test_a_name_that_is_taken(
     check(Answer(answer.code, answer.out, error), "name_taken")
     assert sorted(path.name for path in (out / "runs").iterdir()) == before
     assert json.loads((out / "datasets" / "tiny" / "_SUCCESS").read_text())["root_hash"] == tiny_run.json["root_hash"]
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["report"], ["fit", "--machine", "m", "--date", "2026-01-31"], ["compare"]]
+)
+@pytest.mark.parametrize("content", [b"hi", b"{}", b"\xff"])
+def test_a_run_whose_request_cannot_be_read_is_damaged(
+    command: Command, tmp_path: Path, words: list[str], content: bytes
+) -> None:
+    """It was a traceback and a bug's exit code."""
+    run = tmp_path / "runs" / "toy-1"
+    run.mkdir(parents=True)
+    (run / "run.json").write_bytes(content)
+    answer = command(words[0], run, *([run] if words[0] == "compare" else []), *words[1:])
+    check(answer, "plan_damaged", exit_code=1)
 
 
 def test_an_unreadable_recording_among_those_inspected(

@@ -118,6 +118,10 @@ def test_a_rehearsal_measures_the_machine_for_the_estimates(
     planned = command("plan", *tiny_cohort.options(), "--out", out, "--json").json
     low, high = planned["estimated_seconds_range"]
     assert low <= planned["estimated_seconds"] <= high
+    # The factor is relative to a model, of which the code version says nothing.
+    document.write_text(json.dumps({**rehearsed.json, "go": True, "model_version": "another"}), encoding="utf-8")
+    later = command("estimate", *tiny_cohort.options(), "--out", out, "--workers", 1, "--json").json
+    assert (later["calibrated"], later["seconds"]) == (False, fresh["seconds"])
 
 
 def test_figures_are_made_anew_from_a_run_and_used(

@@ -155,7 +155,7 @@ def test_metadata_that_cannot_be_read(command: Command, tiny_run: Answer, copy: 
         (lambda folder: folder / "none", "bad_location", 64),
         (lambda folder: folder, "not_comparable", 64),
         (lambda folder: (folder / "file").write_text("x") and folder / "file", "bad_location", 64),
-        (lambda folder: (folder / "manifest.json").write_text("{}") and folder, "no_manifest", 1),
+        (lambda folder: (folder / "manifest.json").write_text("{}") and folder, "not_a_data_set", 64),
         (lambda folder: (folder / "run.json").write_text("{}") and folder, "bad_run", 64),
         (lambda folder: "http://example.org/x", "bad_location", 64),
         (lambda folder: "", "bad_command", 64),

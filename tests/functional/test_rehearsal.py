@@ -57,6 +57,16 @@ def test_sample_is_killed_in_work_resumed_and_gives_the_same_data(store: Store, 
     assert "crashed" in ends, "the killed attempts are on record"
 
 
+def test_its_data_sets_say_that_they_are_not_for_training(store: Store, passed: Rehearsal) -> None:
+    folder = f"rehearsals/{passed.rehearsal_id}/datasets"
+    cards = [item.key for item in store.list(folder) if item.key.endswith("/dataset_card.md")]
+    assert len(cards) >= 2, "the undisturbed and the disturbed one; and one that was killed too late, if any"
+    for key in cards:
+        assert "This is a rehearsal and not for training. It holds 24 of the 240 cases" in store.get(key).decode()
+        described = json.loads(store.get(key.replace("dataset_card.md", "croissant.json")))["description"]
+        assert described.startswith("This is a rehearsal and not for training. It holds 24 of the 240 cases")
+
+
 def test_nothing_of_the_real_run_is_touched(store: Store, passed: Rehearsal) -> None:
     assert {item.key.split("/")[0] for item in store.list()} == {"rehearsals"}
 

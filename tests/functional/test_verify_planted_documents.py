@@ -147,11 +147,26 @@ def test_a_manifest_that_points_elsewhere_is_refused(command: Command, copy: Dat
     assert (answer.code, answer.json["error"]["code"]) == (1, "no_manifest")
 
 
-def test_a_folder_that_is_no_data_set(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "readme.txt").write_text("hello")
-    answer = command("verify", tmp_path)
-    assert answer.code == 1
-    assert answer.err.startswith("error [no_manifest] ")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("readme.txt", "hello"),
+        ("manifest.json", '{"name": "of another tool", "format": "other/1"}'),
+        ("_SUCCESS", ""),
+        ("split.json", "{}"),
+    ],
+)
+@pytest.mark.parametrize("words", [("verify",), ("compare", "{folder}")])
+def test_a_folder_that_is_no_data_set_was_not_found_wrong(
+    command: Command, tmp_path: Path, name: str, content: str, words: tuple[str, ...]
+) -> None:
+    """Exit code 1 says of a data set that it is not what it was; a folder that never was one is a typing error."""
+    (tmp_path / name).write_text(content)
+    answer = command(*(word.format(folder=tmp_path) for word in words), tmp_path)
+    assert answer.code == 64
+    known = "not_comparable" if words[0] == "compare" and name != "manifest.json" else "not_a_data_set"
+    assert answer.err.startswith(f"error [{known}] {tmp_path}: ")
+    assert "datasets/NAME" in answer.err
     assert len(answer.err.splitlines()) <= 2
     assert answer.out == ""
 
@@ -163,6 +178,19 @@ def test_a_manifest_that_cannot_be_read(command: Command, copy: DataSetCopy, con
     assert answer.code == 1
     assert answer.err.startswith("error [no_manifest] ")
     assert len(answer.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("left", ["run_id", "_SUCCESS", "manifest.json"])
+def test_a_data_set_that_lost_its_documents_is_found_wrong(command: Command, copy: DataSetCopy, left: str) -> None:
+    for path in copy.folder.glob("*"):
+        if path.is_file() and path.name != left:
+            path.unlink()
+    if left == "manifest.json":
+        path = copy.folder / left
+        path.write_bytes(path.read_bytes()[:-20])
+    answer = command("verify", copy.folder)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("error [no_manifest] ")
 
 
 def test_a_missing_folder(command: Command, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import core
+from core.code_version import left_out
 from core.run.threads import PLUGINS_VARIABLE, VARIABLES, limit_threads, threads_limited
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 
@@ -39,7 +41,8 @@ from pathlib import Path
 from core.run.threads import VARIABLES
 threads = [Path(f"/proc/self/task/{{task}}/comm").read_text().strip() for task in os.listdir("/proc/self/task")]
 print(json.dumps({{
-    "modules": sorted({{name.partition(".")[0] for name in sys.modules}}), "cli": "core.cli" in sys.modules,
+    "modules": sorted({{name.partition(".")[0] for name in sys.modules}}),
+    "core": sorted(name for name in sys.modules if name.startswith("core.")),
     "limits": [os.environ.get(name) for name in VARIABLES], "threads": threads,
 }}))
 """
@@ -67,7 +70,11 @@ def test_a_worker_loads_nothing_that_it_does_not_need(start: str, tmp_path: Path
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = json.loads(told.stdout)
     assert not HEAVY & set(loaded["modules"])
-    assert not loaded["cli"]
+    assert "core.run.worker" in loaded["core"]
+    package = Path(core.__file__).parent
+    places = [path.relative_to(package.parent).with_suffix("").as_posix() for path in left_out(package)]
+    silent = tuple(f"{place}/".replace("/", ".") for place in places)
+    assert not [name for name in loaded["core"] if f"{name}.".startswith(silent)], "the code version says nothing of it"
     if start is CONTAINER and sys.platform == "linux":
         assert loaded["limits"] == ["1"] * len(VARIABLES)
 

@@ -23,7 +23,7 @@ NEEDED = {
     "inspect": READ_AND_WRITE,
     "guard": {*READ_AND_WRITE, *PRICES, "batch:ListJobs", "batch:DescribeJobs", "batch:TerminateJob"},
     "verify": READ_AND_WRITE,
-    "publish": {*READ_AND_WRITE, *PRICES, "s3:DeleteObject", "sqs:SendMessage"},
+    "publish": {*READ_AND_WRITE, *PRICES, "s3:DeleteObject", "sqs:SendMessage", "batch:DescribeJobs"},
     # Lambda itself puts an event that could not be delivered into the queue of dead letters.
     "notify": {*READ_AND_WRITE, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage"},
 }
@@ -34,6 +34,7 @@ EVERYWHERE = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegment
 
 RARE = {
     ("publish", "sqs:SendMessage"): "only where a case has failed (tests of the functions)",
+    ("publish", "batch:DescribeJobs"): "only where a record cannot know its attempt's end (tests of the functions)",
     ("plan", "s3:DeleteObject"): "only where an earlier planner left parts of another plan (tests of submissions)",
     ("notify", "s3:DeleteObject"): "only where the report's function failed too (tests of the functions)",
     ("notify", "sqs:SendMessage"): "only Lambda itself does",

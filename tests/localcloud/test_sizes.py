@@ -53,13 +53,13 @@ def test_a_cohort_of_none_is_refused_within_seconds(new_run: Callable[..., Cloud
         assert not re.search(r"^cost ", text, re.MULTILINE), "nothing was spent"
 
 
-def test_the_command_line_says_the_same(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_says_the_same_and_starts_nothing(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     answer = casemill(
         "submit", "--source", "s3://recordings/vital", "--clinical", "s3://recordings/clinical_data.csv", "--cases",
         "900-901", "--name", "none-by-command", "--wait",
     )  # fmt: skip
-    assert answer.code == 1, answer.out + answer.err
-    assert "BAD REQUEST" in answer.out
-    assert "[empty_cohort] Widen the selection." in answer.out
+    assert (answer.code, answer.out) == (64, ""), answer.out + answer.err
+    assert answer.err.startswith("error [empty_cohort] --cases: none of the 12 recordings is selected")
+    assert "Widen the selection." in answer.err

@@ -235,14 +235,15 @@ def test_attempt_and_heartbeat_tell_what_a_price_needs(tmp_path: Path) -> None:
     with metadata_service() as service:
         variables = surroundings(
             store, plan, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=service.endpoint,
-            CASEMILL_VCPUS="2",
+            CASEMILL_VCPUS="2", AWS_BATCH_JOB_ID="4c8599fd-0000-4f30-9e8e-000000000000:3", AWS_BATCH_JOB_ATTEMPT="2",
         )  # fmt: skip
         assert work(read_settings(variables), StopRequest(), build_toy) == 0
     layout = RunLayout(plan.request.run_id)
     place = Attempt.model_validate_json(store.get(layout.attempt(0, 1))).place
     assert place == Place(
-        instance_type="c7i.large", zone="eu-west-1b", capacity="spot", processors=2, host_processors=os.cpu_count()
-    )
+        instance_type="c7i.large", zone="eu-west-1b", capacity="spot", processors=2, host_processors=os.cpu_count(),
+        job="4c8599fd-0000-4f30-9e8e-000000000000:3", job_attempt=2,
+    )  # fmt: skip
     assert Heartbeat.model_validate_json(store.get(layout.heartbeat(0))).place == place
 
 

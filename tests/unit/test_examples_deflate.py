@@ -241,7 +241,8 @@ def test_what_is_no_library_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 @needs_compiler
 def test_the_script_compiles_every_source(tmp_path: Path) -> None:
-    for source in (REPOSITORY / "core" / "compile.py", *SOURCES):
+    headers = [path for source in SOURCES for path in source.parent.glob("*.h")]
+    for source in (REPOSITORY / "core" / "compile.py", *SOURCES, *headers):
         target = tmp_path / source.relative_to(REPOSITORY / "core")
         target.parent.mkdir(exist_ok=True)
         shutil.copy(source, target)

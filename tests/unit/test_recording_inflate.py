@@ -6,11 +6,14 @@ import gzip
 import random
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from isal import isal_zlib
 
+from core.compile import PLAIN
 from core.errors import ContentError
-from core.recording import inflate
+from core.recording import gzip_member, inflate
 from core.recording.inflate import PIECE_BYTES, Inflate
 from tests.recording_bytes import chopped
 
@@ -21,7 +24,7 @@ MEMBER = gzip.compress(CONTENT, 6, mtime=0)
 
 def drain(pieces: Iterator[bytes] | list[bytes]) -> tuple[bytes, Inflate]:
     stream = Inflate(pieces)
-    out = list(stream)
+    out = [bytes(piece) for piece in stream]
     assert all(0 < len(piece) <= PIECE_BYTES for piece in out)
     return b"".join(out), stream
 
@@ -100,8 +103,10 @@ def test_faults_of_the_storage_pass_through() -> None:
         drain(broken())
 
 
-def test_zlib_serves_where_isal_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inflate, "_member", lambda: zlib.decompressobj(wbits=31))
+@pytest.mark.parametrize("library", [zlib, isal_zlib], ids=["zlib", "isal"])
+def test_another_library_serves_where_ours_is_missing(monkeypatch: pytest.MonkeyPatch, library: Any) -> None:
+    monkeypatch.setenv(PLAIN, "1")
+    monkeypatch.setattr(gzip_member, "_inflater", lambda: library.decompressobj(wbits=31))
     content, stream = drain(chopped(MEMBER + MEMBER + b"tail", 999))
     assert content == CONTENT + CONTENT
     assert stream.trailing_bytes == 4

@@ -15,14 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import compile as compiling
+from core.compile import PLAIN
 from core.errors import ContentError
+from core.library import LibraryError
 from core.recording import compile as walk_compiling
 from core.recording import walks
 from core.recording.compile import LIBRARY, CompileError, compile_walk, source_digest, system_compiler
 from core.recording.model import Recording
-from core.recording.native import LibraryError, load_library
+from core.recording.native import load_library
 from core.recording.vital import read_vital
-from core.recording.walks import PLAIN, walk_in_use
+from core.recording.walks import walk_in_use
 from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
 
 T = 1_500_000_000.0

@@ -19,6 +19,7 @@ from core.schema import Field, Kind, Role, Schema
 from tests.toy_bench import Bench
 
 DOCUMENTS = {"manifest.json": (10, "0" * 64)}
+DIGESTS = {"manifest.json": "0" * 64}
 
 
 def toy_portrait(**changes: object) -> Portrait:
@@ -46,6 +47,22 @@ def test_a_workload_that_describes_nothing(tmp_path: Path) -> None:
     metadata = read(croissant(seen, DOCUMENTS), tmp_path)
     assert not metadata.ctx.issues.errors
     assert metadata.license == ["https://creativecommons.org/licenses/by/4.0/"]
+
+
+def test_a_rehearsal_says_so_in_its_first_lines(tmp_path: Path) -> None:
+    seen = toy_portrait(sample_of=240)
+    card = data_set_card(seen, DIGESTS)
+    name = f"{seen.manifest.name} (rehearsal, not for training)"
+    assert card.startswith(f'---\npretty_name: "{name}"\n')
+    assert f"\n---\n\n# {name}\n\nThis is a rehearsal and not for training. It holds" in card
+    assert "of the 240 cases that a real run would take" in card
+    assert "Do not train on it" in card
+    assert "Nobody has said yet what this data set is for." not in card
+    metadata = read(croissant(seen, DOCUMENTS), tmp_path)
+    assert not metadata.ctx.issues.errors
+    assert metadata.description.startswith("This is a rehearsal and not for training.")
+    assert "rehearsal" in metadata.keywords
+    assert "rehearsal" not in data_set_card(toy_portrait(), DIGESTS)
 
 
 def test_plain_shards_and_examples_of_every_kind(tmp_path: Path) -> None:

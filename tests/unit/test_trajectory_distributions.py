@@ -168,7 +168,7 @@ def test_classic_reproduces_the_border_points_of_older_data() -> None:
     """A border point is one that is clipped to [0, 31]. Six of the eight shares are met within one percentage point.
 
     The shares of videos are 37.8 % for circles and 28.4 % for helices (of 1.2 million samples), 1.2 below and 1.1 above
-    the stated ones. No reading of the specification meets both; a chance sample of a thousand videos is as far off.
+    the stated ones. No reading with the stated augmentation meets both (docs/trajectory.md, "classic").
     """
     configuration = resolve_configuration({"preset": "classic", "seed": 7})
     blocks = [place_scenes(configuration, np.arange(first, first + 8_000)) for first in range(0, 80_000, 8_000)]

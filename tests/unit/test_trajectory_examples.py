@@ -137,11 +137,14 @@ def test_one_block_is_all_that_stands_in_memory() -> None:
     ("changes", "where"),
     [
         ({"frames": 3}, "frames"),
-        ({"channels": 2}, "configuration"),
+        ({"channels": 2}, "channels"),
         ({"image": 8}, "image"),
         ({"seed": -1}, "seed"),
         ({"preset": "older"}, "preset"),
-        ({"image": 512, "frames": 256}, "configuration"),
+        ({"image": 512, "frames": 256}, "block_size"),
+        ({"samples": 25_000_001}, "block_size"),
+        ({"samples": 1_000_000_000, "frames": 256, "image": 512, "block_size": 4}, "samples"),
+        ({"salt": "a\udcff"}, "salt"),
         ({"windows": 3}, "windows"),
     ],
 )
@@ -150,6 +153,31 @@ def test_a_setting_out_of_its_bounds_is_named(changes: dict[str, Any], where: st
         resolve_configuration(changes)
     assert caught.value.code == "bad_setting"
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"samples": 0}, "0 is too small, 1 is the least"),
+        ({"augment": 1.5}, "1.5 is too large, 1.0 is the most"),
+        ({"samples": "many"}, "'many' is no whole number"),
+        ({"samples": True}, "True is no number"),
+        ({"preset": "older"}, "'older' is unknown, it must be 'default' or 'classic'"),
+        ({"channels": 2}, "2 is neither 1 (grey) nor 3 (RGB)"),
+        ({"sample": 3}, "Did you mean samples?"),
+        ({"block_size": 40_000}, "Take 32768 or less."),
+        ({"samples": 25_000_001}, "Take a block_size of 251 to 32768."),
+    ],
+)
+def test_a_wrong_setting_is_told_in_words(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        resolve_configuration(changes)
+    assert says in (caught.value.what, caught.value.fix.removesuffix(" See docs/trajectory.md."))
+
+
+def test_the_largest_plan_is_taken() -> None:
+    assert resolve_configuration({"samples": 25_000_000}).block_size == 250
+    assert resolve_configuration({"samples": 1_000_000_000, "block_size": 10_000}).samples == 1_000_000_000
 
 
 def test_a_configuration_gives_itself_again() -> None:
@@ -164,3 +192,13 @@ def test_the_metadata_names_every_class() -> None:
     assert [entry["name"] for entry in classes] == ["linear", "circular", "helical", "parabolic"]
     assert all(entry["equation"] and entry["sentence"] and entry["parameters"] for entry in classes)
     assert all(entry["sentence"] in workload.card() for entry in classes)
+
+
+@pytest.mark.parametrize(("preset", "sigma"), [("default", (0.002, 0.006)), ("classic", (0.01, 0.03))])
+def test_the_metadata_tells_the_augmentation(preset: str, sigma: tuple[float, float]) -> None:
+    told = TrajectoryWorkload({"preset": preset, "augment": 0.25}).metadata([], {})["augmentation"]
+    assert (told["probability"], told["order"]) == (0.25, ["noise", "rotation", "translation"])
+    bounds = {name: (entry["minimum"], entry["maximum"]) for name, entry in told["parameters"].items()}
+    assert bounds["noise_sigma"] == sigma
+    assert bounds["rotation_about_z_degrees"] == (-15.0, 15.0)
+    assert bounds["translation_z"] == (-0.1, 0.1)

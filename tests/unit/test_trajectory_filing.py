@@ -50,3 +50,20 @@ def test_a_sheet_of_each_class_below_a_megabyte() -> None:
         assert len(pictures) == 4
         assert all(picture.png.startswith(b"\x89PNG") and picture.alternative for picture in pictures)
         assert sum(len(picture.png) for picture in pictures) < 1_000_000
+
+
+def test_sheets_show_nothing_that_is_not_in_the_data_set() -> None:
+    pictures = TrajectoryWorkload({"samples": 6}).pictures([])
+    assert [picture.alternative.partition(",")[0] for picture in pictures] == [
+        "2 videos of class linear",
+        "2 videos of class circular",
+        "1 video of class helical",
+        "1 video of class parabolic",
+    ]
+    assert [picture.title for picture in TrajectoryWorkload({"samples": 1}).pictures([])] == ["Class linear"]
+
+
+def test_a_class_that_cannot_be_made_has_no_sheet() -> None:
+    # Circles are too large for so small a frame; the report of the failed run must not fail with it.
+    pictures = TrajectoryWorkload({"camera": "fixed", "image": 16, "samples": 40}).pictures([])
+    assert "Class circular" not in [picture.title for picture in pictures]

@@ -66,7 +66,8 @@ def audit(columns: Columns, configuration: Configuration) -> AuditFigures:
     counts = {"rows": count, "numbers_hash": hash_numbers(samples)}
     counts.update({f"rows_{name}": int((labels == label).sum()) for label, name in enumerate(CLASS_NAMES)})
     counts["mislabelled"] = int((labels != class_of(samples)).sum())
-    counts["frame_pairs"], counts["still_frames"] = count * (frames - 1), _still_frames(videos)
+    shown = (columns["visible"] == 1) | (configuration.out_of_frame is not OutOfFrame.MASK)
+    counts["frame_pairs"], counts["still_frames"] = _still_frames(videos, shown)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         views = _view_figures(columns, configuration, dots)
         shapes = shape_figures(columns["trajectory"].astype(np.float64), labels, configuration)
@@ -87,11 +88,12 @@ def hash_numbers(samples: NDArray[np.int64]) -> int:
     return int(mixed.sum(dtype=np.uint64)) % (1 << NUMBER_BITS)
 
 
-def _still_frames(videos: NDArray[np.uint8]) -> int:
-    """Frames that are the same as the one before."""
-    count, frames = videos.shape[:2]
+def _still_frames(videos: NDArray[np.uint8], shown: NDArray[np.bool_]) -> tuple[int, int]:
+    """Pairs of frames with a disc in either, and those whose second is the same as the first; ``shown`` [n, frames]."""
+    count, frames = shown.shape
     flat = videos.reshape(count, frames, -1)
-    return int((flat[:, 1:] == flat[:, :-1]).all(axis=2).sum())
+    pairs = shown[:, 1:] | shown[:, :-1]
+    return int(pairs.sum()), int((pairs & (flat[:, 1:] == flat[:, :-1]).all(axis=2)).sum())
 
 
 @dataclass(frozen=True)

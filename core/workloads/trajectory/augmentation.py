@@ -21,6 +21,11 @@ def noise_numbers(frames: int) -> int:
     return 2 * -(-frames * 3 // 2)
 
 
+def sigma_of(classic: bool) -> tuple[float, float]:
+    """The least and the largest standard deviation of the noise."""
+    return CLASSIC_SIGMA if classic else SIGMA
+
+
 def augment(points: Floats, parameters: Floats, noise: Floats, probability: float, classic: bool) -> Floats:
     """Points [n, frames, 3], some of them augmented.
 
@@ -29,7 +34,7 @@ def augment(points: Floats, parameters: Floats, noise: Floats, probability: floa
     """
     chosen, sigma, angle, *translation = (parameters[:, FIRST_NUMBER + at, None] for at in range(6))
     count, frames, _ = points.shape
-    low, high = CLASSIC_SIGMA if classic else SIGMA
+    low, high = sigma_of(classic)
     shaken = normals(noise)[:, : frames * 3].reshape(count, frames, 3) * (low + (high - low) * sigma)[..., None]
     x, y, z = (points[..., axis] + shaken[..., axis] for axis in range(3))
     cosine, sine = cosine_sine((angle * 2.0 - 1.0) * MOST_TURNS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.workloads.trajectory.augmentation import MOST_TRANSLATION, MOST_TURNS, sigma_of
 from core.workloads.trajectory.classes import PathClass, class_text
 from core.workloads.trajectory.configuration import Configuration
 from core.workloads.trajectory.paths import parameters_of
@@ -12,10 +13,11 @@ Json = dict[str, Any]
 
 
 def describe(configuration: Configuration) -> Json:
-    """``preprocessing_metadata.json``: classes with equation, sentence and distributions, video layout, camera."""
+    """``preprocessing_metadata.json``: classes with equation and distributions, augmentation, video, camera."""
     return {
         "classes": [_class_json(kind, configuration) for kind in PathClass],
         "class_of_a_sample": "label = sample mod 4",
+        "augmentation": _augmentation_json(configuration),
         "video": {
             "dtype": "uint8",
             "shape": [configuration.frames, configuration.image, configuration.image, configuration.channels],
@@ -42,6 +44,19 @@ def _class_json(kind: PathClass, configuration: Configuration) -> Json:
                 **({"least_size": parameter.least} if parameter.least else {}),
             }
             for parameter in parameters_of(kind, configuration.classic)
+        },
+    }
+
+
+def _augmentation_json(configuration: Configuration) -> Json:
+    low, high = sigma_of(configuration.classic)
+    return {
+        "probability": configuration.augment,
+        "order": ["noise", "rotation", "translation"],
+        "parameters": {
+            "noise_sigma": {"minimum": low, "maximum": high},
+            "rotation_about_z_degrees": {"minimum": -360 * MOST_TURNS, "maximum": 360 * MOST_TURNS},
+            **{f"translation_{axis}": {"minimum": -MOST_TRANSLATION, "maximum": MOST_TRANSLATION} for axis in "xyz"},
         },
     }
 

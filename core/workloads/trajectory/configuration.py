@@ -5,12 +5,16 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.errors import BadRequestError
 from core.workloads.settings import checked_settings
 
 MOST_BLOCK_BYTES = 256 * 1024 * 1024
 """Video bytes of one block of samples, which stands in memory at once."""
+
+MOST_BLOCKS = 100_000
+"""Blocks of one plan, which holds up to three cases of each in memory: 0.5 GB, measured."""
 
 CLASSIC_FOCAL_PX = 50.0
 CLASSIC_RADIUS_PX = 5.0
@@ -70,16 +74,19 @@ class Configuration(BaseModel):
             return values
         return {"camera": CameraKind.FIXED, "out_of_frame": OutOfFrame.CLIP, **values}
 
-    @model_validator(mode="after")
-    def _check(self) -> Configuration:
-        if self.channels not in (1, 3):
-            raise ValueError("channels is 1 (grey) or 3 (RGB)")
-        most = MOST_BLOCK_BYTES // self.video_bytes
-        if self.block_size > most:
-            raise ValueError(
-                f"a block of {self.block_size} such videos does not fit into memory: block_size at most {most}"
-            )
-        return self
+    @field_validator("channels")
+    @classmethod
+    def _grey_or_colour(cls, value: int) -> int:
+        if value not in (1, 3):
+            raise ValueError(f"{value} is neither 1 (grey) nor 3 (RGB)")
+        return value
+
+    @field_validator("salt")
+    @classmethod
+    def _has_bytes(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError(f"{value!r} has characters that cannot be printed")
+        return value
 
     @property
     def classic(self) -> bool:
@@ -103,6 +110,22 @@ def resolve_configuration(settings: dict[str, Any]) -> Configuration:
     Raises
     ------
     BadRequestError
-        An unknown setting or a value out of its bounds.
+        ``bad_setting``: an unknown setting, a value out of its bounds, or blocks that are too large or too many.
     """
-    return checked_settings(Configuration, settings, "docs/trajectory.md")
+    configuration = checked_settings(Configuration, settings, "docs/trajectory.md")
+    _check_blocks(configuration)
+    return configuration
+
+
+def _check_blocks(configuration: Configuration) -> None:
+    """A block must fit into a worker's memory, and all blocks into a plan's."""
+    samples, size = configuration.samples, configuration.block_size
+    most, blocks = MOST_BLOCK_BYTES // configuration.video_bytes, -(-samples // size)
+    if size > most:
+        what = f"{size:,} videos of {configuration.video_bytes:,} bytes do not fit into memory together"
+        raise BadRequestError("bad_setting", what, where="block_size", fix=f"Take {most} or less.")
+    if blocks > MOST_BLOCKS:
+        least = -(-samples // MOST_BLOCKS)
+        what = f"{samples:,} samples in blocks of {size} are {blocks:,} blocks, {MOST_BLOCKS:,} are the most"
+        fix = f"Take a block_size of {least} to {most}." if least <= most else f"Take {most * MOST_BLOCKS} or less."
+        raise BadRequestError("bad_setting", what, where="block_size" if least <= most else "samples", fix=fix)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import ContentError
+from core.reporting import Picture
 from core.workloads.trajectory.classes import CLASSES, PathClass, class_text
 from core.workloads.trajectory.configuration import Configuration
 from core.workloads.trajectory.examples import make_examples
@@ -18,9 +20,32 @@ ROWS = 6
 MOST_FRAMES = 8
 """Frames of a row, spread evenly over the video."""
 
+MOST_SHEET_PX = 768
+"""Height of the frames of a contact sheet together, so that four of them stay below 1 MB."""
+
 _LEAST_SIDE_PX = 96
 _GAP, _WIDE_GAP = 4, 16
 _PAPER = 226
+
+
+def class_sheets(configuration: Configuration) -> list[Picture]:
+    """A sheet of each class: the data set's first samples of it, drawn anew; fewer of them where frames are large.
+
+    A class has none where the data set has no sample of it, or where one of them cannot be made: its case has failed,
+    and the report, which says why, must not fail with it.
+    """
+    sheets = []
+    for kind in PathClass:
+        there = len(range(kind, configuration.samples, CLASSES))
+        rows = min(ROWS, max(1, MOST_SHEET_PX // configuration.image), there)
+        if not rows:
+            continue
+        try:
+            png = class_sheet(configuration, kind, rows)
+        except ContentError:
+            continue
+        sheets.append(Picture(f"Class {kind.name.lower()}", png, sheet_text(configuration, kind, rows)))
+    return sheets
 
 
 def class_sheet(configuration: Configuration, kind: PathClass, rows: int = ROWS) -> bytes:
@@ -36,8 +61,9 @@ def sheet_text(configuration: Configuration, kind: PathClass, rows: int = ROWS) 
     """What the contact sheet shows, for those who cannot see it."""
     text = class_text(kind, classic=configuration.classic, open_circle=configuration.open_circle)
     shown = min(configuration.frames, MOST_FRAMES)
+    videos = "video" if rows == 1 else "videos"
     return (
-        f"{rows} videos of class {kind.name.lower()}, a row each: all frames in one picture, then {shown} of"
+        f"{rows} {videos} of class {kind.name.lower()}, a row each: all frames in one picture, then {shown} of"
         f" {configuration.frames} frames. {text.sentence}"
     )
 

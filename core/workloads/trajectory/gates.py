@@ -11,18 +11,15 @@ from core.workloads.trajectory.audit import NUMBER_BITS, AuditFigures, hash_numb
 from core.workloads.trajectory.classes import CLASS_NAMES
 from core.workloads.trajectory.configuration import Configuration, OutOfFrame
 from core.workloads.trajectory.shape_figures import (
-    MOST_CHORD_DISTANCE,
     MOST_CIRCULAR_DEVIATION,
     MOST_HELICAL_DEVIATION,
     NO_NUMBER,
     least_rise,
+    most_chord_distance,
 )
 
 MOST_DUPLICATES = 0.01
 MOST_STILL = 0.05
-CLASSIC_MISSES = 0.05
-"""Share of paths that may miss the limit of their form with older data's noise, which is five times as strong."""
-
 MOST_PROJECTION_ERROR_PX = 0.01
 MOST_DOT_ERROR_PX = 0.1
 _NUMBERS_AT_ONCE = 1 << 20
@@ -85,20 +82,16 @@ def _views(figures: AuditFigures, configuration: Configuration) -> Iterator[Gate
 
 
 def _shapes(figures: AuditFigures, configuration: Configuration) -> Iterator[Gate]:
-    """The worst path decides; with older data's noise, the share of paths that miss the limit."""
-    rise = f"above {least_rise(configuration.frames):g} a frame"
+    """The worst path decides."""
+    chord = f"below {most_chord_distance(configuration):g}"
+    rise = f"above {least_rise(configuration):.3g} a frame"
     for name, counted, figure, sign, limit in (
-        ("linear: distance to chord", "linear_off_chord", "linear_chord_distance", 1, f"below {MOST_CHORD_DISTANCE}"),
+        ("linear: distance to chord", "linear_off_chord", "linear_chord_distance", 1, chord),
         ("circular: std of radius", "circular_off_radius", "circular_deviation", 1, f"below {MOST_CIRCULAR_DEVIATION}"),
         ("helical: std of radius", "helical_off_radius", "helical_deviation", 1, f"below {MOST_HELICAL_DEVIATION}"),
         ("helical: mean step along z", "helical_without_rise", "helical_rise_negated", -1, rise),
     ):
-        missed = figures.counts[counted]
-        if configuration.classic:
-            share = missed / max(figures.counts[f"rows_{name.partition(':')[0]}"], 1)
-            yield Gate(name, share < CLASSIC_MISSES, share, f"{limit} but for {CLASSIC_MISSES:.0%} of the paths")
-        else:
-            yield Gate(name, missed == 0, sign * _known(figures.largest[figure]), f"{limit}, every path")
+        yield Gate(name, figures.counts[counted] == 0, sign * _known(figures.largest[figure]), f"{limit}, every path")
 
 
 def _known(figure: float) -> float:

@@ -13,14 +13,18 @@ from core.workloads.trajectory.configuration import Configuration
 Floats = NDArray[np.float64]
 
 MOST_CHORD_DISTANCE = 0.1
+CLASSIC_CHORD_DISTANCE = 0.3
+"""Noise of sigma 0.03 takes 1 % of older data's lines beyond 0.1 at 8 frames, 13 % at 256; beyond 0.3, no point in
+10^10: it and the chord's two ends differ by a normal variable of variance 2 sigma² at most on each axis."""
+
 MOST_CIRCULAR_DEVIATION = 0.1
 MOST_HELICAL_DEVIATION = 0.15
 LEAST_RISE = 0.01
 NO_NUMBER = 1e300
 """Stands for what is not finite: JSON has no infinity."""
 
-SURE_RISE = 0.4
-"""A helix moves by 0.5 or more along z; 0.4 is left after noise. Over many frames that is less than 0.01 for each."""
+SURE_RISE, CLASSIC_SURE_RISE = 0.4, 0.25
+"""A helix moves by 0.5 or more along z; this is left after noise. Over many frames it is less than 0.01 for each."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,15 @@ class ShapeFigures:
     largest: dict[str, float]
 
 
-def least_rise(frames: int) -> float:
+def most_chord_distance(configuration: Configuration) -> float:
+    """How far from its chord a point of a line may be: 0.1, and more only with older data's noise."""
+    return CLASSIC_CHORD_DISTANCE if configuration.classic else MOST_CHORD_DISTANCE
+
+
+def least_rise(configuration: Configuration) -> float:
     """The least mean step along z of a helix by frame: 0.01, and less only where many frames leave no room for it."""
-    return min(LEAST_RISE, SURE_RISE / (frames - 1))
+    sure = CLASSIC_SURE_RISE if configuration.classic else SURE_RISE
+    return min(LEAST_RISE, sure / (configuration.frames - 1))
 
 
 def shape_figures(points: Floats, labels: NDArray[np.int64], configuration: Configuration) -> ShapeFigures:
@@ -46,13 +56,12 @@ def shape_figures(points: Floats, labels: NDArray[np.int64], configuration: Conf
     circle = radius_deviation(circular if configuration.open_circle else circular[:, :-1])
     helix = radius_deviation(helical[:, :-1])
     rise = np.abs(helical[:, -1, 2] - helical[:, 0, 2]) / (configuration.frames - 1)
-    wanted = least_rise(configuration.frames)
     return ShapeFigures(
         counts={
-            "linear_off_chord": _missed(chord < MOST_CHORD_DISTANCE),
+            "linear_off_chord": _missed(chord < most_chord_distance(configuration)),
             "circular_off_radius": _missed(circle < MOST_CIRCULAR_DEVIATION),
             "helical_off_radius": _missed(helix < MOST_HELICAL_DEVIATION),
-            "helical_without_rise": _missed(rise > wanted),
+            "helical_without_rise": _missed(rise > least_rise(configuration)),
         },
         largest={
             "linear_chord_distance": _worst(chord),

@@ -15,17 +15,15 @@ from core.workload import Case, CaseResult, Cohort, Columns, DataSetFacts, Descr
 from core.workloads.trajectory.audit import AuditFigures, audit, read_figures
 from core.workloads.trajectory.baseline import nearest_neighbour
 from core.workloads.trajectory.card import card_section, describe
-from core.workloads.trajectory.classes import CLASS_NAMES, PathClass
+from core.workloads.trajectory.classes import CLASS_NAMES
 from core.workloads.trajectory.cohort import filed_under, plan_cohort, samples_of_case
 from core.workloads.trajectory.configuration import resolve_configuration
-from core.workloads.trajectory.contact_sheet import ROWS, class_sheet, sheet_text
+from core.workloads.trajectory.contact_sheet import class_sheets
 from core.workloads.trajectory.description import describe_data_set
 from core.workloads.trajectory.examples import example_schema, make_examples
 from core.workloads.trajectory.gates import judge
 
 Json = dict[str, Any]
-MOST_SHEET_PX = 768
-"""Height of the frames of a contact sheet together, so that four of them stay below 1 MB."""
 
 
 class TrajectoryWorkload:
@@ -86,13 +84,8 @@ class TrajectoryWorkload:
         return ()
 
     def pictures(self, cases: Sequence[Case]) -> Sequence[Picture]:
-        """A contact sheet of each class: its first samples, drawn anew; fewer of them where frames are large."""
-        own = self._configuration
-        rows = max(1, min(ROWS, MOST_SHEET_PX // own.image))
-        return [
-            Picture(f"Class {kind.name.lower()}", class_sheet(own, kind, rows), sheet_text(own, kind, rows))
-            for kind in PathClass
-        ]
+        """A contact sheet of each class."""
+        return class_sheets(self._configuration)
 
     def oddities(self, figures: Iterable[tuple[str, Json]], most: int) -> Sequence[Oddity]:
         """None: a sample that is odd misses a gate."""

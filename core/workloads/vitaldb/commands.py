@@ -32,7 +32,7 @@ def inspect(
 ) -> int:
     """Show what recordings hold: header, devices, tracks, units, features found, and what was lost in reading.
 
-    Exit code 1 if any of them cannot be read.
+    Exit code 1 if any of them cannot be read; 64 if none of them is a recording by its name.
 
     Example: casemill inspect vital_files/0001.vital
 
@@ -45,6 +45,7 @@ def inspect(
     from core.workloads.vitaldb.inspect import inspect_recording
     from core.workloads.vitaldb.profiles import resolve_profiles
 
+    _check_names(files)
     profiles = resolve_profiles(profile)
     documents: list[dict[str, Any]] = []
     unreadable = 0
@@ -60,6 +61,16 @@ def inspect(
         _show(output, found)
     output.document(documents)
     return EXIT_NOT_VERIFIED if unreadable else EXIT_DONE
+
+
+def _check_names(files: list[str]) -> None:
+    """Strangers among recordings are left out and told; strangers alone are a typing error."""
+    from core.recording.read import RECORDING_SUFFIXES
+
+    # A folder that is written as one is told as one.
+    if not any(file.lower().endswith((*RECORDING_SUFFIXES, "/")) for file in files):
+        what = f"no recording: the name ends in none of {', '.join(RECORDING_SUFFIXES)}"
+        raise BadRequestError("no_recording", what, where=files[0], fix="Give recordings, not their folder.")
 
 
 def _view(output: CommandOutput, files: list[str], profile: str, clinical: str | None, html: str) -> int:

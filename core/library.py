@@ -1,0 +1,45 @@
+"""Loading the libraries that :mod:`core.compile` makes: one that was made of another source must not run."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from core.compile import PLAIN, source_digest
+
+
+class LibraryError(Exception):
+    """There is no compiled library that may be used; the text says why."""
+
+
+def is_plain() -> bool:
+    """Whether the user forbids compiled libraries (:data:`core.compile.PLAIN`)."""
+    return os.environ.get(PLAIN, "0") not in ("", "0")
+
+
+def load(path: Path, source: Path, size_function: str, structure: type[ctypes.Structure]) -> ctypes.CDLL:
+    """The library of ``source``, whose ``size_function`` must give the size of ``structure``.
+
+    Raises
+    ------
+    LibraryError
+        It was never compiled, cannot be loaded here, or was compiled from another source.
+    """
+    if not path.exists():
+        raise LibraryError("it was not compiled when the package was installed")
+    try:
+        library = ctypes.CDLL(str(path))
+        library.casemill_digest.restype = ctypes.c_char_p
+        made_of = library.casemill_digest().decode()
+        size = getattr(library, size_function)
+        size.restype = ctypes.c_int64
+        is_same = made_of == source_digest(source) and size() == ctypes.sizeof(structure)
+    except (OSError, AttributeError) as error:
+        raise LibraryError(f"it cannot be loaded: {error}") from None
+    if not is_same:
+        raise LibraryError(f"it was compiled from another {source.name}: install the package again")
+    if sys.byteorder != "little":
+        raise LibraryError("it was not tried on machines that store the highest byte first")
+    return library
