@@ -11,6 +11,9 @@
  */
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "inflate_codes.h"
 #include "inflate_copy.h"
@@ -342,10 +345,13 @@ int casemill_inflate(Inflate *inflate) {
     return went;
 }
 
-/* Whether this processor has what the quick variant is compiled for. */
+/* Whether this processor has what the quick variant is compiled for: SSSE3, BMI1 and BMI2. */
 int casemill_is_quick(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("ssse3");
+    unsigned first, second, third, fourth;
+    if (!__get_cpuid(1, &first, &second, &third, &fourth) || !(third & bit_SSSE3))
+        return 0;
+    return __get_cpuid_count(7, 0, &first, &second, &third, &fourth) && second & bit_BMI && second & bit_BMI2;
 #else
     return 0;
 #endif

@@ -76,6 +76,7 @@ INLINE void copy_repeat(uint8_t *to, uint64_t distance, uint64_t length, int qui
     else
 #endif
         copy_sixteen(to, distance);
+    (void)quick;
     if (UNLIKELY(length > FAST_COPY)) {
         uint64_t back = in_words(distance);
         for (uint64_t done = FAST_COPY; done < length; done += WORD)
