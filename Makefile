@@ -33,7 +33,7 @@ help:
 setup: $(VENV)/.runtime
 
 # The runtime's packages only, at the versions of the lock.
-$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py core/recording/walk.c core/recording/inflate.c core/recording/inflate_codes.h core/examples/deflate.c \
+$(VENV)/.runtime: pyproject.toml requirements.txt setup.py core/compile.py $(shell find core -name '*.[ch]') \
     core/report/library.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "A virtual environment cannot be made: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
@@ -129,4 +129,4 @@ build/mermaid.min.js: $(VENV)/.everything
 	@mv build/mermaid/package/dist/mermaid.min.js $@ && rm -rf build/mermaid
 
 clean:
-	@rm -rf $(VENV) $(DEMO) bench build *.egg-info browser core/recording/libwalk.so core/recording/libinflate.so core/examples/libdeflate.so core/report/assets/vega.min.js
+	@rm -rf $(VENV) $(DEMO) bench build *.egg-info browser $(shell find core -name 'lib*.so') core/report/assets/vega.min.js

@@ -73,7 +73,7 @@ def _extension(source: Path) -> Extension:
 
 
 setup(
-    ext_modules=[] if _IS_PLAIN else [_extension(source) for source in _COMPILE["SOURCES"]],
+    ext_modules=[] if _IS_PLAIN else [_extension(source) for source in _COMPILE["sources"]()],
     cmdclass={"build_ext": _BuildLibrary, "build_py": _BuildWithCharts, "bdist_wheel": _WheelForAnyPython},
     setup_requires=[] if _IS_PLAIN or _COMPILE["system_compiler"]() else ["ziglang==0.15.2"],
 )

@@ -16,10 +16,6 @@ from shutil import which
 PLAIN = "CASEMILL_PLAIN"
 """The environment variable that forces the work to be done without compiled libraries (any value but empty and 0)."""
 
-SOURCES = tuple(
-    Path(__file__).parent / name for name in ("recording/walk.c", "examples/deflate.c", "recording/inflate.c")
-)
-
 COMPILERS = ("cc", "gcc", "clang")
 
 # No contraction to fused operations: results must not differ between processors (design, rule 1).
@@ -33,6 +29,11 @@ PORTABLE = ("-mcpu=baseline",)
 
 class CompileError(Exception):
     """No library: there is no compiler, or it failed; the text says which."""
+
+
+def sources() -> tuple[Path, ...]:
+    """The C sources below this folder."""
+    return tuple(sorted(Path(__file__).parent.rglob("*.c")))
 
 
 def library_of(source: Path) -> Path:
@@ -87,7 +88,7 @@ def compile_library(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    for one in SOURCES:
+    for one in sources():
         try:
             compile_library(one, library_of(one))
         except CompileError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from core.compile import SOURCES, library_of, system_compiler
+from core.compile import library_of, sources, system_compiler
 from tests.command_line import REPOSITORY
 from tests.dockerfile import copied_sources, entry_point, read_dockerfile, values, variables
 
@@ -134,7 +134,7 @@ def _compile_libraries(stand_in: StandIn) -> None:
     if system_compiler():
         subprocess.run([sys.executable, script], cwd=stand_in.application, check=True)
         return
-    for library in filter(Path.exists, map(library_of, SOURCES)):
+    for library in filter(Path.exists, map(library_of, sources())):
         shutil.copy(library, stand_in.application / library.relative_to(REPOSITORY))
 
 

@@ -19,7 +19,7 @@ from core.workloads.vitaldb.profiles import resolve_profiles
 TIME_LIMIT_S = 30
 MEMORY_LIMIT_BYTES = 4 << 30
 
-WANTED = frozenset(track for profile in resolve_profiles("auto") for track in profile.tracks())
+WANTED = frozenset(track for profile in resolve_profiles("auto") for track in profile.tracks)
 
 _CHILD = """
 import json, sys, vitaldb

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.compile import PLAIN, SOURCES, library_of
+from core.compile import PLAIN, library_of
 from core.examples.framing import FRAME_BYTES
 from core.examples.overlap import Overlap
 from core.library import LibraryError, is_plain, load
 
-SOURCE = SOURCES[1]
+SOURCE = Path(__file__).with_name("deflate.c")
 LIBRARY = library_of(SOURCE)
 
 FARTHEST = 32 * 1024

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -59,7 +60,7 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
     for start, stop in _runs(sizes):
         key = tuple(sizes[start].tolist())
         if key not in frames:
-            frames[key] = _frame(schema, key)
+            frames[key] = _frame(schema.fields, key)
         for first in range(start, stop, RECORDS_AT_ONCE):
             last = min(first + RECORDS_AT_ONCE, stop)
             rows = [field_bytes.rows(first, last) for field_bytes in encoded]
@@ -191,10 +192,11 @@ def _joined(parts: Iterable[_Sketch]) -> _Sketch:
     return _Sketch(data, tuple(holes))
 
 
-def _frame(schema: Schema, sizes: tuple[int, ...]) -> _Sketch:
-    """One framed record, its values and the checksum of its data left open."""
+@lru_cache(maxsize=64)
+def _frame(fields: tuple[Field, ...], sizes: tuple[int, ...]) -> _Sketch:
+    """One framed record, its values and the checksum of its data left open; the same for case after case."""
     entries = []
-    for field, size in zip(schema.fields, sizes, strict=True):
+    for field, size in zip(fields, sizes, strict=True):
         body = _list_body(field, size)
         feature = body.within(wire.LIST_TAGS[field.kind]).within(wire.SECOND_TAG)
         key = _Sketch(field.name.encode()).within(wire.FIRST_TAG)

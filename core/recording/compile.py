@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import compile as compiling
-from core.compile import SOURCES, CompileError, library_of, system_compiler
+from core.compile import CompileError, library_of, system_compiler
 
 __all__ = ["LIBRARY", "SOURCE", "CompileError", "compile_walk", "source_digest", "system_compiler"]
 
-SOURCE = SOURCES[0]
+SOURCE = Path(__file__).with_name("walk.c")
 LIBRARY = library_of(SOURCE)
 
 

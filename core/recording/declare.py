@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ def parse_track(body: bytes) -> TrackPacket:
         code,
         name,
         unit,
-        rate_hz=rate if np.isfinite(rate) else 0.0,
+        rate_hz=rate if math.isfinite(rate) else 0.0,
         gain=_f64(tail, _GAIN_AT)[0] if len(tail) >= _GAIN_AT + 8 else 1.0,
         offset=_f64(tail, _OFFSET_AT)[0] if len(tail) >= _OFFSET_AT + 8 else 0.0,
         device=_u32(tail, _DEVICE_AT)[0] if len(tail) >= _DEVICE_AT + 4 else None,

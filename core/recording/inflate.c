@@ -11,8 +11,12 @@
  */
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "inflate_codes.h"
+#include "inflate_copy.h"
 
 #ifndef CASEMILL_DIGEST
 #define CASEMILL_DIGEST "unknown"
@@ -22,7 +26,7 @@ enum { NEEDS_INPUT = 0, NEEDS_ROOM = 1, ENDED = 2, DAMAGED = 3, GOES_ON = 4 };
 enum { AT_BLOCK = 0, IN_STORED = 1, IN_SYMBOLS = 2, AT_END = 3 };
 enum { HISTORY = 32768 };
 /* One turn of the fast loop takes at most 11 bits of one table, 8 and 13 of the other: a refill gives 56. */
-enum { FAST_IN = 16, FAST_COPY = 16, WORD = 8 };
+enum { FAST_IN = 16 };
 
 /* Mirrored field by field in inflate_native.py, up to the tables. */
 typedef struct {
@@ -46,15 +50,6 @@ typedef struct {
     uint64_t symbol_table[1 << SYMBOL_BITS];
     uint64_t distance_table[1 << DISTANCE_BITS];
 } Inflate;
-
-/* The lowest byte first: a library for a machine that has it otherwise is not loaded. */
-INLINE uint64_t word_at(const uint8_t *at) {
-    uint64_t word;
-    memcpy(&word, at, WORD);
-    return word;
-}
-
-INLINE void copy_word(uint8_t *to, const uint8_t *from) { memcpy(to, from, WORD); }
 
 /* Reading the bits of a block's head: all of it, or nothing where the input ends inside. */
 typedef struct {
@@ -234,25 +229,6 @@ static int take_symbol(Inflate *inflate) {
     return symbol == END_OF_BLOCK ? end_block(inflate) : GOES_ON;
 }
 
-/* Copies length bytes from so far behind to[0], in words: up to FAST_COPY + WORD bytes more are written. */
-INLINE void copy_repeat(uint8_t *to, uint64_t distance, uint64_t length) {
-    /* Bytes that repeat within a word: which of them are the pattern, what lays them out, and the next multiple of the
-       distance that is a word or more. */
-    static const uint64_t pattern[] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, ~UINT64_C(0)};
-    static const uint64_t times[] = {0, 0x0101010101010101, 0x0001000100010001, 0x0001000001000001, 0x0000000100000001,
-                                     0x0000010000000001, 0x0001000000000001, 0x0100000000000001, 1};
-    static const uint8_t multiple[] = {8, 8, 8, 9, 8, 10, 12, 14};
-    uint64_t back = distance, word = word_at(to - distance);
-    if (UNLIKELY(distance < WORD)) {
-        word = (word & pattern[distance]) * times[distance];
-        back = multiple[distance];
-    }
-    memcpy(to, &word, WORD);
-    copy_word(to + WORD, to + WORD - back);
-    for (uint64_t done = FAST_COPY; UNLIKELY(done < length); done += WORD)
-        copy_word(to + done, to + done - back);
-}
-
 /* The index that an entry tells: so many bits, behind those that it takes ("rest": the bits without them). */
 INLINE uint64_t index_of(uint64_t bits, uint64_t rest, uint64_t entry, int width, int quick) {
 #if defined(__x86_64__)
@@ -300,7 +276,7 @@ INLINE int take_symbols(Inflate *inflate, int quick) {
             went = DAMAGED;
             break;
         }
-        copy_repeat(out, back, entry >> LENGTH_AT & 0xffff);
+        copy_repeat(out, back, entry >> LENGTH_AT & 0xffff, quick);
         out += entry >> LENGTH_AT & 0xffff;
         entry = next;
     }
@@ -369,10 +345,13 @@ int casemill_inflate(Inflate *inflate) {
     return went;
 }
 
-/* Whether this processor has what the quick variant is compiled for. */
+/* Whether this processor has what the quick variant is compiled for: SSSE3, BMI1 and BMI2. */
 int casemill_is_quick(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    unsigned first, second, third, fourth;
+    if (!__get_cpuid(1, &first, &second, &third, &fourth) || !(third & bit_SSSE3))
+        return 0;
+    return __get_cpuid_count(7, 0, &first, &second, &third, &fourth) && second & bit_BMI && second & bit_BMI2;
 #else
     return 0;
 #endif

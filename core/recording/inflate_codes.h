@@ -4,9 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-
 enum { LITERALS = 288, DISTANCES = 32, LONGEST_CODE = 15 };
 enum { END_OF_BLOCK = 256, FIRST_LENGTH = 257, LAST_LENGTH = 285, LAST_DISTANCE = 29 };
 /* Tables of this many bits fit the first cache beside the history; longer codes are rare and decoded bit by bit. */

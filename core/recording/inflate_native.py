@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.compile import PLAIN, SOURCES, library_of
+from core.compile import PLAIN, library_of
 from core.library import LibraryError, is_plain, load
 from core.recording.gzip_member import (
     PIECE_BYTES,
@@ -24,7 +24,7 @@ from core.recording.gzip_member import (
     crc32,
 )
 
-SOURCE = SOURCES[2]
+SOURCE = Path(__file__).with_name("inflate.c")
 LIBRARY = library_of(SOURCE)
 
 _INTEGER = ctypes.c_int64

@@ -45,9 +45,9 @@ def _is_flawless(records: Records) -> bool:
 
 def _wanted_are_complete(register: Register) -> bool:
     wanted = 0
-    for row, packet in enumerate(register.packets):
-        if row in (UNDECLARED, UNLISTED):
-            continue
+    # From the end: asked after every block, the answer mostly is that the last ones are still to come.
+    for row in range(len(register.packets) - 1, max(UNDECLARED, UNLISTED), -1):
+        packet = register.packets[row]
         if register.names[row] is None:
             return False
         if packet.kind == NUMERIC and register.collected[row]:

@@ -48,7 +48,7 @@ def _assert_agrees(cohort: DemoCohort, case: CaseTruth) -> None:
 
 
 def test_wanted_tracks_are_those_of_the_shipped_profiles() -> None:
-    assert {track for name in PROFILE_NAMES for track in shipped_profile(name).tracks()} == WANTED
+    assert {track for name in PROFILE_NAMES for track in shipped_profile(name).tracks} == WANTED
 
 
 @pytest.mark.parametrize("index", range(6))

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isal import isal_zlib
 
-from core.compile import PLAIN, SOURCES, CompileError, compile_library, library_of, system_compiler
+from core.compile import PLAIN, CompileError, compile_library, library_of, sources, system_compiler
 from core.examples import deflate, members
 from core.examples.deflate import LIBRARY, SOURCE, LibraryError, deflate_member, load_library, usable_library
 from core.examples.framing import frame_header
@@ -241,10 +241,10 @@ def test_what_is_no_library_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 @needs_compiler
 def test_the_script_compiles_every_source(tmp_path: Path) -> None:
-    headers = [path for source in SOURCES for path in source.parent.glob("*.h")]
-    for source in (REPOSITORY / "core" / "compile.py", *SOURCES, *headers):
+    headers = [path for source in sources() for path in source.parent.glob("*.h")]
+    for source in (REPOSITORY / "core" / "compile.py", *sources(), *headers):
         target = tmp_path / source.relative_to(REPOSITORY / "core")
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
     subprocess.run([sys.executable, "-I", "-S", tmp_path / "compile.py"], check=True)
     assert load_library(tmp_path / "examples" / "libdeflate.so")

@@ -74,7 +74,7 @@ def test_a_custom_profile(tmp_path: Path) -> None:
     path.write_text(CUSTOM)
     (profile,) = resolve_profiles(str(path))
     assert profile.name == "theatre"
-    assert profile.tracks() == {
+    assert profile.tracks == {
         "Box/HR": "HR",
         "Box/PULSE": "HR",
         "Box/SYS": "BP_SYS",

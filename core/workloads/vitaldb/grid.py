@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.features import FEATURES, Feature
 
 Floats = NDArray[np.float64]
@@ -114,6 +115,9 @@ def normalise(values: Floats, feature: Feature) -> NDArray[np.float32]:
 
 def normalised_grid(grid: Floats) -> NDArray[np.float32]:
     """The measured grid [T, 16] imputed and normalised, [T, 16], time-major in memory."""
+    library = grid_native.usable_library()
+    if library is not None:
+        return grid_native.normalised_grid(library, grid, FEATURES)
     rows = np.empty((len(FEATURES), len(grid)), np.float32)
     for row, feature, values in zip(rows, FEATURES, grid.T, strict=True):
         row[:] = normalise(impute(values, feature), feature)

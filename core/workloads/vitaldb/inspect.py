@@ -34,7 +34,7 @@ def inspect_recording(uri: str, profiles: tuple[Profile, ...]) -> Json:
     BadRequestError
         No such file.
     """
-    wanted = frozenset(track for profile in profiles for track in profile.tracks())
+    wanted = frozenset(track for profile in profiles for track in profile.tracks)
     store, key = open_object(uri)
     try:
         recording = read_recording(key, store.stream(key), wanted)
@@ -78,7 +78,7 @@ def trace_recording(uri: str, profile: str, clinical: str | None) -> CaseTraces:
         No such file, or a table that cannot be read.
     """
     configuration = resolve_configuration({"profiles": profile})
-    wanted = frozenset(track for item in configuration.profiles for track in item.tracks())
+    wanted = frozenset(track for item in configuration.profiles for track in item.tracks)
     store, key = open_object(uri)
     name = PurePosixPath(key).stem
     row = read_clinical(clinical).rows.get(case_number(name)) if clinical else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -63,6 +63,7 @@ class Profile(BaseModel):
             return tuple(track for source in self.blood_pressure if (track := source.tracks[position]))
         return self.features.get(feature, ())
 
+    @cached_property
     def tracks(self) -> dict[str, str]:
         """Every track of the profile with the feature it carries."""
         return {track: feature for feature in FEATURE_NAMES for track in self.sources(feature)}
@@ -110,10 +111,10 @@ def choose_profile(candidates: tuple[Profile, ...], tracks: Mapping[str, Track])
     """
     if len(candidates) == 1:
         return candidates[0]
-    common = set.intersection(*(set(profile.tracks()) for profile in candidates))
+    common = set.intersection(*(set(profile.tracks) for profile in candidates))
 
     def found(profile: Profile) -> tuple[int, int]:
-        own = {track: feature for track, feature in profile.tracks().items() if track not in common}
+        own = {track: feature for track, feature in profile.tracks.items() if track not in common}
         recorded = {feature for track, feature in own.items() if track in tracks and len(tracks[track].times)}
         declared = {feature for track, feature in own.items() if track in tracks}
         return len(recorded), len(declared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import LossReport
+from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.features import FEATURE_NAMES, FEATURES, VENTILATOR_NAMES, Feature
 from core.workloads.vitaldb.patient import STATIC_NAMES, Patient
 from core.workloads.vitaldb.signals import Signals
@@ -22,15 +23,18 @@ HISTOGRAM_BINS = 50
 """Equal bins over the clinical range; one more below it and one above it."""
 
 
-def case_figures(profile: str, patient: Patient, signals: Signals, windows: int, loss: LossReport) -> Json:
-    """Plain figures of one case; shares are of its seconds, counts of clipped seconds are of measured ones."""
+def case_figures(
+    profile: str, patient: Patient, signals: Signals, histograms: Mapping[str, NDArray[np.int64]], loss: LossReport
+) -> Json:
+    """Plain figures of one case, its windows not counted yet; shares are of its seconds, counts of clipped seconds are
+    of measured ones. ``histograms`` are the case's own."""
     return {
         "profile": profile,
-        "windows": windows,
+        "windows": 0,
         "seconds": signals.seconds,
-        "observed_seconds": _counted(signals, lambda values, _: values == values),
-        "below_range_seconds": _counted(signals, lambda values, feature: values < feature.minimum),
-        "above_range_seconds": _counted(signals, lambda values, feature: values > feature.maximum),
+        "observed_seconds": {name: int(counts.sum()) for name, counts in histograms.items()},
+        "below_range_seconds": {name: int(counts[0]) for name, counts in histograms.items()},
+        "above_range_seconds": {name: int(counts[-1]) for name, counts in histograms.items()},
         "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
         "samples": signals.samples,
         "units": signals.units,
@@ -50,6 +54,9 @@ def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
 
 
 def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
+    library = grid_native.usable_library()
+    if library is not None:
+        return grid_native.histogram(library, values, _edges(feature))
     if not len(values):
         return np.zeros(HISTOGRAM_BINS + 2, np.int64)
     # A value stands for several seconds, so that there are far fewer stretches of one value than seconds.
@@ -129,11 +136,3 @@ def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int
 
 
 _SECONDS = ("observed_seconds", "below_range_seconds", "above_range_seconds")
-
-
-def _counted(signals: Signals, rule: Callable[[Floats, Feature], NDArray[np.bool_]]) -> Json:
-    """Seconds in which the rule holds, by feature; it must be false of NaN."""
-    return {
-        feature.name: int(np.count_nonzero(rule(values, feature)))
-        for feature, values in zip(FEATURES, signals.grid.T, strict=True)
-    }

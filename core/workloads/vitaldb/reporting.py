@@ -33,7 +33,7 @@ def distributions(
     profiles: Sequence[Profile], figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]
 ) -> tuple[Distribution, ...]:
     """One for each of the 16 features, in clinical units, over the clinical range in 50 bins."""
-    feature_of = {profile.name: profile.tracks() for profile in profiles}
+    feature_of = {profile.name: profile.tracks for profile in profiles}
     seconds = 0
     observed: Counter[str] = Counter()
     clipped: Counter[str] = Counter()

@@ -72,7 +72,7 @@ def extract_signals(
     """
     cleaned: Counter[str] = Counter()
     tracks = clean_tracks(recording, profile, patient, concentrations, cleaned)
-    feature_of = {track: _feature(name) for track, name in profile.tracks().items()}
+    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
     own = _own(recording, profile)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
@@ -99,7 +99,7 @@ def clean_tracks(
     ContentError
         As :func:`extract_signals`.
     """
-    feature_of = {track: _feature(name) for track, name in profile.tracks().items()}
+    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
     tracks: dict[str, CleanTrack] = {}
     timelines = Timelines(recording.t0)
     for name, track in _own(recording, profile).items():
@@ -119,7 +119,7 @@ def _feature(name: str) -> Feature:
 
 
 def _own(recording: Recording, profile: Profile) -> dict[str, Track]:
-    wanted = profile.tracks()
+    wanted = profile.tracks
     return {name: track for name, track in recording.tracks.items() if name in wanted}
 
 

@@ -42,7 +42,7 @@ class VitaldbWorkload:
 
     def __init__(self, settings: Json) -> None:
         self._configuration = resolve_configuration(settings)
-        self._wanted = frozenset(track for profile in self._configuration.profiles for track in profile.tracks())
+        self._wanted = frozenset(track for profile in self._configuration.profiles for track in profile.tracks)
         self.schema = example_schema(self._configuration)
 
     def configuration(self) -> Json:
@@ -94,11 +94,12 @@ class VitaldbWorkload:
             signals = extract_signals(recording, profile, patient, self._configuration.concentrations)
         except ContentError as error:
             return GridExtract(error.code, error.detail, flags, figures={"loss": loss_figures(recording.loss)})
+        histograms = case_histograms(signals)
         return GridExtract(
             flags=flags,
             signal_groups=signals.signal_groups,
-            figures=case_figures(profile.name, patient, signals, 0, recording.loss),
-            histograms=case_histograms(signals),
+            figures=case_figures(profile.name, patient, signals, histograms, recording.loss),
+            histograms=histograms,
             grid=signals.grid,
         )
 

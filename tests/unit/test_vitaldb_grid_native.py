@@ -1,0 +1,106 @@
+"""The compiled last steps of the grid against numpy's: the same to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from core.compile import PLAIN, system_compiler
+from core.library import LibraryError
+from core.workloads.vitaldb import grid_native
+from core.workloads.vitaldb.features import FEATURES
+from core.workloads.vitaldb.grid import impute, normalise, normalised_grid
+from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
+from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _edges, case_histograms
+from core.workloads.vitaldb.signals import Signals
+
+pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+
+some_values = st.one_of(
+    st.just(float("nan")),
+    st.floats(-500, 2000),
+    st.sampled_from([0.0, -0.0, 5e-324, 1e300, -1e300, *(one.minimum for one in FEATURES), 100.0, 300.0]),
+    st.floats(allow_nan=False, allow_infinity=True),
+)
+rows = st.integers(0, 40).flatmap(lambda length: arrays(np.float64, (length, len(FEATURES)), elements=some_values))
+
+
+def plain(monkeypatch: pytest.MonkeyPatch, grid: np.ndarray) -> tuple[bytes, dict[str, list[int]]]:
+    monkeypatch.setenv(PLAIN, "1")
+    assert usable_library() is None
+    found = normalised_grid(grid).tobytes(), counts(grid)
+    monkeypatch.setenv(PLAIN, "0")
+    return found
+
+
+def counts(grid: np.ndarray) -> dict[str, list[int]]:
+    histograms = case_histograms(Signals(grid, {}, {}, {}, 0))
+    return {name: found.tolist() for name, found in histograms.items()}
+
+
+@settings(deadline=None)
+@given(grid=rows)
+def test_any_grid(grid: np.ndarray) -> None:
+    with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore", invalid="ignore"):
+        expected = plain(patch, grid)
+        assert usable_library() is not None
+        assert (normalised_grid(grid).tobytes(), counts(grid)) == expected
+
+
+@pytest.mark.parametrize("length", [0, 1, 511, 512, 513, 3000])
+def test_gaps_of_every_length_across_blocks(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(length)
+    grid = np.repeat(chance.normal(60, 40, (length, len(FEATURES))).round(1), 3, axis=0)[:length]
+    for column, share in enumerate(np.linspace(0, 1, len(FEATURES))):
+        for start in np.flatnonzero(chance.random(length) < share / 20):
+            grid[start : start + int(chance.integers(1, 700)), column] = np.nan
+    assert (normalised_grid(grid).tobytes(), counts(grid)) == plain(monkeypatch, grid)
+
+
+def test_every_edge_and_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for feature in FEATURES:
+        edges = _edges(feature)
+        near = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf), [np.inf, -np.inf]])
+        found = grid_native.histogram(load_library(), near, edges)
+        expected = np.bincount(np.searchsorted(edges, near, side="right"), minlength=HISTOGRAM_BINS + 2)
+        assert found.tolist() == expected.tolist()
+
+
+def test_uneven_edges_are_found_too() -> None:
+    edges = np.array([-3.0, 0.0, 0.5, 1000.0])
+    values = np.array([-4.0, -3.0, -1.0, 0.0, 0.25, 0.5, 999.0, 1000.0, np.nan])
+    assert grid_native.histogram(load_library(), values, edges).tolist() == [1, 2, 2, 2, 1]
+
+
+def test_rules_of_any_feature() -> None:
+    values = np.array([np.nan, np.nan, 7.0, np.nan, 9.0, np.nan, np.nan, np.nan])
+    for gap_holds in (False, True):
+        for after_hold_s in (0, 1, 2, 100):
+            feature = replace(FEATURES[0], gap_holds=gap_holds, after_hold_s=after_hold_s, before=3.0, after=4.0)
+            found = grid_native.normalised_grid(load_library(), values[:, None], [feature])
+            assert found[:, 0].tolist() == normalise(impute(values, feature), feature).tolist()
+
+
+def test_the_steps_are_compiled_where_there_is_a_compiler() -> None:
+    if system_compiler():
+        assert usable_library() is not None, "install the package again: grid.c is newer"
+
+
+def test_what_is_no_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise LibraryError("it is not for this machine")
+
+    with pytest.raises(LibraryError, match="not compiled"):
+        load_library(tmp_path / "libgrid.so")
+    monkeypatch.setattr(grid_native, "load_library", refuse)
+    grid_native._library.cache_clear()
+    try:
+        assert usable_library() is None
+    finally:
+        grid_native._library.cache_clear()
