@@ -18,7 +18,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "performance.svg"
 REST = "cleaning, grid, windows, packing, GZIP, writing"
 STAGES = {
     "from the file to the reader": ("store.py: stream", "FileIO.read", "folder.py: read_file"),
-    "inflating": ("Decompress.decompress",),
+    "inflating": ("Decompress.decompress", "inflate_native.py: inflate"),
     "SHA-256 of the records": ("HASH.update",),
     REST: (),
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from benchmarks.agree import tracks_agree, windows_agree
 from benchmarks.files import BenchFolder, BenchRecording
 from benchmarks.layouts import TRACKS
-from benchmarks.limits import inflate_only, write_only
+from benchmarks.limits import inflate_only, inflate_ours, write_only
 from benchmarks.measure import Times, in_turn, ratio, spread, together
 from benchmarks.ours import SHARD_KEY, done, our_case
 from benchmarks.sizes import Sizes
@@ -43,6 +43,7 @@ def measure_whole_case(folder: BenchFolder, sizes: Sizes, layout: Layout) -> Par
                 "vitaldb": lambda: read_usual(recording.path),
                 "our reader": case.read,
                 "inflate": lambda: inflate_only(data, recording.facts.needed_bytes),
+                "our inflate": lambda: inflate_ours(data, recording.facts.needed_bytes),
                 "our workload": case.process,
                 "our pack, hash and GZIP": lambda: case.finish(result),
                 "our write": lambda: case.write(shard),
@@ -64,6 +65,8 @@ def measure_whole_case(folder: BenchFolder, sizes: Sizes, layout: Layout) -> Par
         line("whole case against the naive script that feeds protobuf with Python lists",
              ratio(times["naive from lists"], ours), "×", detail=milliseconds(("naive", times["naive from lists"]))),
         line("reader, share of the inflate limit", ratio(inflate, times["our reader"]).scaled(100), "%"),
+        line("inflating alone, against isal", ratio(inflate, times["our inflate"]), "×",
+             detail=milliseconds(("ours", times["our inflate"]))),
         line("whole case, share of the inflate limit and of hashing its records together",
              ratio(together(inflate, times["hash"]), ours).scaled(100), "%",
              detail=milliseconds(("SHA-256", times["hash"]))),

@@ -78,11 +78,13 @@ def packages(names: Sequence[str], lock: str | None, installed: Callable[[str], 
 
 
 def compiled_libraries() -> list[Finding]:
-    """The two parts that are compiled: each is done in plain Python where there is no library, with the same result."""
+    """What is compiled: each part is done by Python or a package where there is no library, with the same result."""
     from core.examples.deflate import deflate_in_use
+    from core.recording.inflate_native import inflate_in_use
     from core.recording.walks import walk_in_use
 
     return [
+        compiled("inflating recordings", inflate_in_use()),
         compiled("reading recordings", walk_in_use()),
         compiled("compressing shards", deflate_in_use()),
     ]

@@ -142,8 +142,7 @@ static int begin_symbols(Inflate *inflate, Bits *bits, int is_fixed) {
     }
     if (!make_code(&inflate->symbols, lengths, literals, 0) || !make_code(&inflate->distances, lengths + literals, distances, 0))
         return DAMAGED;
-    fill(inflate->symbol_table, SYMBOL_BITS, &inflate->symbols, symbol_entry);
-    finish_symbols(inflate->symbol_table);
+    fill_symbols(inflate->symbol_table, &inflate->symbols);
     fill(inflate->distance_table, DISTANCE_BITS, &inflate->distances, distance_entry);
     inflate->state = IN_SYMBOLS;
     return GOES_ON;

@@ -9,10 +9,11 @@ enum { END_OF_BLOCK = 256, FIRST_LENGTH = 257, LAST_LENGTH = 285, LAST_DISTANCE 
 /* Tables of this many bits fit the first cache beside the history; longer codes are rare and decoded bit by bit. */
 enum { SYMBOL_BITS = 11, DISTANCE_BITS = 8, LENGTH_CODE_BITS = 7 };
 
-/* How the lengths of one alphabet's codes give its codes: symbols in their order, and how many of each length. */
+/* How the lengths of one alphabet's codes give its codes: symbols in the codes' order, and how many of each length. */
 typedef struct {
     uint16_t count[LONGEST_CODE + 1]; /* at 0: of all lengths */
     uint16_t symbol[LITERALS];
+    uint16_t index[LITERALS]; /* the code as it stands in the stream, its first bit lowest */
 } Code;
 
 /* RFC 1951, 3.2.5 */
@@ -38,11 +39,13 @@ enum { REPEATS_AT = WIDTH_AT + 3 };
 
 static uint64_t low(uint64_t bits, int count) { return bits & ((UINT64_C(1) << count) - 1); }
 
-static uint32_t reversed(uint32_t code, int length) {
-    uint32_t turned = 0;
-    for (int at = 0; at < length; at++)
-        turned |= (code >> at & 1) << (length - 1 - at);
-    return turned;
+/* The lowest bits of a number, so many, the other way round. */
+static uint16_t reversed(uint32_t bits, int count) {
+    bits = (bits & 0x5555) << 1 | (bits >> 1 & 0x5555);
+    bits = (bits & 0x3333) << 2 | (bits >> 2 & 0x3333);
+    bits = (bits & 0x0f0f) << 4 | (bits >> 4 & 0x0f0f);
+    bits = (bits & 0x00ff) << 8 | (bits >> 8 & 0x00ff);
+    return (uint16_t)(bits >> (16 - count));
 }
 
 /*
@@ -67,6 +70,10 @@ static int make_code(Code *code, const uint8_t *lengths, int symbols, int all_gi
     for (int symbol = 0; symbol < symbols; symbol++)
         if (lengths[symbol])
             code->symbol[next[lengths[symbol]]++] = (uint16_t)symbol;
+    uint32_t value = 0;
+    for (int length = 1, at = 0; length <= longest; length++, value <<= 1)
+        for (int number = code->count[length]; number > 0; number--)
+            code->index[at++] = reversed(value++, length);
     return left == 0 || (!all_given && longest <= 1);
 }
 
@@ -113,34 +120,44 @@ static uint64_t plain_entry(int symbol, int length) { return (uint64_t)symbol <<
 
 /* The entry of each index; what no short code begins stays "not here". The table doubles with each length of code. */
 static void fill(uint64_t *table, int bits, const Code *code, uint64_t (*entry)(int, int)) {
-    uint32_t value = 0;
-    int next = 0;
     table[0] = NOT_HERE;
-    for (int length = 1; length <= bits; length++) {
+    for (int length = 1, at = 0; length <= bits; length++) {
         memcpy(table + (1 << (length - 1)), table, sizeof *table << (length - 1));
-        value <<= 1;
-        for (int left = code->count[length]; left > 0; left--)
-            table[reversed(value++, length)] = entry(code->symbol[next++], length);
+        for (int number = code->count[length]; number > 0; number--, at++)
+            table[code->index[at]] = entry(code->symbol[at], length);
     }
 }
 
-/* Lengths with extra bits get them added; a byte and the repeat behind it become one entry where both fit. */
-static void finish_symbols(uint64_t *table) {
-    for (int index = 0; index < 1 << SYMBOL_BITS; index++) {
-        uint64_t entry = table[index], length = entry >> LENGTH_AT & 0xffff;
-        if (length < length_base[8] || length == length_base[28])
-            continue;
-        int at = 8;
-        while (length_base[at] != length)
-            at += 1;
-        uint64_t extra = low((uint64_t)index >> (entry & 63), length_extra[at]);
-        table[index] = entry + (extra << LENGTH_AT) + length_extra[at];
+/* At every index that the code begins: the length of a repeat with what its extra bits add. */
+static void add_extra(uint64_t *table, int code, int bits, int extra) {
+    for (int index = code; index < 1 << SYMBOL_BITS; index += 1 << bits)
+        table[index] += (low((uint64_t)index >> bits, extra) << LENGTH_AT) + (uint64_t)extra;
+}
+
+/* At every index that a byte's code begins: the repeat behind it too, where both fit. */
+static void join_repeats(uint64_t *table, int code, int bits) {
+    for (int index = code; index < 1 << SYMBOL_BITS; index += 1 << bits) {
+        uint64_t next = table[index >> bits];
+        if (next >> BYTE_AT == 0 && bits + (int)(next & 63) <= SYMBOL_BITS)
+            table[index] += next;
     }
-    for (int index = (1 << SYMBOL_BITS) - 1; index > 0; index--) {
-        uint64_t byte = table[index], next = table[index >> (byte & 63)];
-        /* From above: what stands below is not joined yet. */
-        int joins = byte >> WRITES_AT == 1 && !(byte >> LENGTH_AT & 0xffff) && next >> BYTE_AT == 0;
-        if (joins && (byte & 63) + (next & 63) <= SYMBOL_BITS)
-            table[index] = byte + next;
-    }
+}
+
+static void fill_symbols(uint64_t *table, const Code *code) {
+    int shortest = SYMBOL_BITS, short_codes = 0;
+    fill(table, SYMBOL_BITS, code, symbol_entry);
+    for (int bits = 1; bits <= SYMBOL_BITS; bits++)
+        for (int number = code->count[bits]; number > 0; number--, short_codes++) {
+            int at = code->symbol[short_codes] - FIRST_LENGTH;
+            if (at < 0 || at > LAST_LENGTH - FIRST_LENGTH || bits + length_extra[at] > SYMBOL_BITS)
+                continue;
+            if (bits + length_extra[at] < shortest)
+                shortest = bits + length_extra[at];
+            if (length_extra[at])
+                add_extra(table, code->index[short_codes], bits, length_extra[at]);
+        }
+    for (int bits = 1, at = 0; bits + shortest <= SYMBOL_BITS; bits++)
+        for (int number = code->count[bits]; number > 0; number--, at++)
+            if (code->symbol[at] < END_OF_BLOCK)
+                join_repeats(table, code->index[at], bits);
 }

@@ -36,7 +36,7 @@ _BEHIND = 32
 
 
 class _Code(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_uint16 * 16), ("symbol", ctypes.c_uint16 * 288))
+    _fields_ = (("count", ctypes.c_uint16 * 16), ("symbol", ctypes.c_uint16 * 288), ("index", ctypes.c_uint16 * 288))
 
 
 class _Inflate(ctypes.Structure):

@@ -13,7 +13,8 @@ import pytest
 from cdk.permissions import WITHOUT_RESOURCE
 from tests.localcloud.cloud import LocalCloud
 from tests.localcloud.iam import read_statements
-from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading
+from tests.localcloud.jobs import LocalJob
+from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading, while_reading
 
 FUNCTIONS = ("plan", "inspect", "guard", "verify", "publish", "notify")
 READ_AND_WRITE = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
@@ -103,6 +104,15 @@ def test_a_run_over_its_budget_one_that_is_stopped_and_one_that_cannot_be_done(
         assert dear.stop().status == "ABORTED"
     assert dear.mail().subject.endswith("was stopped")
     assert new_run("nothing", "900-901").execute().status == "FAILED"
+
+
+def test_a_machine_that_is_lost_without_a_word_is_told_so(new_run: Callable[..., CloudRun]) -> None:
+    """While the run goes on, by its guard: the next attempts are slow enough for it to look."""
+    run = new_run("lost", "1-12", partitions=2)
+    lost = while_reading(run, LocalJob.lose, when=lambda job: job.index == 0 and job.attempt == 1)
+    with faults(run.cloud, lost, slow_reading(run, 0.7)):
+        assert run.execute().status == "SUCCEEDED"
+    assert sorted(attempt.why for attempt in run.attempts) == ["finished", "finished", "reclaimed"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
