@@ -4,7 +4,8 @@
  * Recordings are full of short repeats: of ten symbols, six are repeats of three to six bytes and four are single
  * bytes, in no order that a processor could foretell. Decoders with a branch for each kind guess wrong every other time,
  * and that is most of their time. Here both kinds take the same way: a table's entry says how many bits to go on, whether
- * a byte is written, and how many bytes are copied, which may be none.
+ * a byte is written, and how many bytes are copied, which may be none. Only in blocks of mostly single bytes, where a
+ * guess is mostly right, a byte takes a shorter way.
  *
  * Plain C99 (and one instruction of x86 where there is one), loaded with ctypes. Nothing in the stream is trusted: reads
  * stay inside in[0 .. in_bytes - 1] and the given buffer, and what zlib calls damaged is damaged here.
@@ -26,7 +27,7 @@ enum { NEEDS_INPUT = 0, NEEDS_ROOM = 1, ENDED = 2, DAMAGED = 3, GOES_ON = 4 };
 enum { AT_BLOCK = 0, IN_STORED = 1, IN_SYMBOLS = 2, AT_END = 3 };
 enum { HISTORY = 32768 };
 /* One turn of the fast loop takes at most 11 bits of one table, 8 and 13 of the other: a refill gives 56. */
-enum { FAST_IN = 16 };
+enum { FAST_IN = 16, BYTES_A_REFILL = 4 };
 
 /* Mirrored field by field in inflate_native.py, up to the tables. */
 typedef struct {
@@ -44,7 +45,8 @@ typedef struct {
     int64_t state;
     int64_t is_last; /* the block at hand */
     int64_t stored;  /* bytes of a stored block that are left */
-    int64_t quick;   /* whether the processor has the instruction */
+    int64_t quick;   /* whether the processor has the instructions of that variant */
+    int64_t bytes_first; /* whether the block at hand has mostly single bytes */
 
     Code symbols, distances;
     uint64_t symbol_table[1 << SYMBOL_BITS];
@@ -142,6 +144,7 @@ static int begin_symbols(Inflate *inflate, Bits *bits, int is_fixed) {
     }
     if (!make_code(&inflate->symbols, lengths, literals, 0) || !make_code(&inflate->distances, lengths + literals, distances, 0))
         return DAMAGED;
+    inflate->bytes_first = share_of_bytes(lengths) > BYTES_FIRST;
     fill_symbols(inflate->symbol_table, &inflate->symbols);
     fill(inflate->distance_table, DISTANCE_BITS, &inflate->distances, distance_entry);
     inflate->state = IN_SYMBOLS;
@@ -242,7 +245,7 @@ INLINE uint64_t index_of(uint64_t bits, uint64_t rest, uint64_t entry, int width
 }
 
 /* Symbols as long as their entries are in the tables, the input holds a whole refill, and there is room. */
-INLINE int take_symbols(Inflate *inflate, int quick) {
+INLINE int take_symbols(Inflate *inflate, int quick, int bytes_first) {
     const uint64_t *const symbols = inflate->symbol_table, *const distances = inflate->distance_table;
     const uint8_t *const first = inflate->in + inflate->in_taken;
     const uint8_t *in = first, *const last_in = inflate->in + inflate->in_bytes - FAST_IN;
@@ -254,6 +257,18 @@ INLINE int take_symbols(Inflate *inflate, int quick) {
     count |= 56;
     uint64_t entry = symbols[low(bits, SYMBOL_BITS)];
     while (in <= last_in && out < end) {
+        if (bytes_first && is_byte(entry)) {
+            for (int left = BYTES_A_REFILL; left > 0 && is_byte(entry); left--) {
+                *out++ = (uint8_t)(entry >> BYTE_AT);
+                bits >>= entry & 63;
+                count -= entry & 63;
+                entry = symbols[low(bits, SYMBOL_BITS)];
+            }
+            bits |= word_at(in) << count;
+            in += (63 - count) >> 3;
+            count |= 56;
+            continue;
+        }
         uint64_t more = word_at(in), rest = bits >> (entry & 63);
         uint64_t distance = distances[index_of(bits, rest, entry, DISTANCE_BITS, quick)];
         uint64_t repeats = 0 - (entry >> REPEATS_AT & 1);
@@ -290,12 +305,25 @@ INLINE int take_symbols(Inflate *inflate, int quick) {
     return went;
 }
 
-static int symbols_anywhere(Inflate *inflate) { return take_symbols(inflate, 0); }
+static int symbols_anywhere(Inflate *inflate) {
+    return inflate->bytes_first ? take_symbols(inflate, 0, 1) : take_symbols(inflate, 0, 0);
+}
 
 #if defined(__x86_64__)
-__attribute__((target("bmi,bmi2")))
+#define QUICK __attribute__((target("bmi,bmi2")))
+#else
+#define QUICK
 #endif
-static int symbols_quick(Inflate *inflate) { return take_symbols(inflate, 1); }
+
+QUICK static int symbols_quick(Inflate *inflate) { return take_symbols(inflate, 1, 0); }
+
+QUICK static int bytes_quick(Inflate *inflate) { return take_symbols(inflate, 1, 1); }
+
+static int take_most(Inflate *inflate) {
+    if (!inflate->quick)
+        return symbols_anywhere(inflate);
+    return inflate->bytes_first ? bytes_quick(inflate) : symbols_quick(inflate);
+}
 
 static int inflate_symbols(Inflate *inflate) {
     int went = GOES_ON;
@@ -303,7 +331,7 @@ static int inflate_symbols(Inflate *inflate) {
         if (inflate->at >= inflate->end)
             return NEEDS_ROOM;
         if (inflate->in_bytes - inflate->in_taken >= FAST_IN)
-            went = inflate->quick ? symbols_quick(inflate) : symbols_anywhere(inflate);
+            went = take_most(inflate);
         if (went == GOES_ON && inflate->at < inflate->end)
             went = take_symbol(inflate);
     }

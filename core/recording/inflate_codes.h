@@ -37,6 +37,9 @@ enum { CODE_AT = 16, BASE_AT = 32 };
 /* The one bit of the width of a distance's index. */
 enum { REPEATS_AT = WIDTH_AT + 3 };
 
+/* Of the space of codes: from this share of bytes on, guessing that a symbol is one costs less than not guessing. */
+enum { ALL_CODES = 1 << LONGEST_CODE, BYTES_FIRST = ALL_CODES * 15 / 20 };
+
 static uint64_t low(uint64_t bits, int count) { return bits & ((UINT64_C(1) << count) - 1); }
 
 /* The lowest bits of a number, so many, the other way round. */
@@ -97,6 +100,16 @@ static int decode(const Code *code, uint64_t bits, int64_t have, int *used) {
     }
     return -1;
 }
+
+/* Which share of the space of codes, ALL_CODES, is given to bytes: how often they come, as whoever made the code saw it. */
+static int share_of_bytes(const uint8_t *lengths) {
+    int share = 0;
+    for (int symbol = 0; symbol < END_OF_BLOCK; symbol++)
+        share += lengths[symbol] ? ALL_CODES >> lengths[symbol] : 0;
+    return share;
+}
+
+static int is_byte(uint64_t entry) { return entry >> WRITES_AT == 1 && !(entry >> REPEATS_AT & 1); }
 
 static uint64_t symbol_entry(int symbol, int length) {
     if (symbol < END_OF_BLOCK)

@@ -56,6 +56,7 @@ class _Inflate(ctypes.Structure):
         ("is_last", _INTEGER),
         ("stored", _INTEGER),
         ("quick", _INTEGER),
+        ("bytes_first", _INTEGER),
         ("symbols", _Code),
         ("distances", _Code),
         ("symbol_table", ctypes.c_uint64 * (1 << 11)),
