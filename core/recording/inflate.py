@@ -23,7 +23,7 @@ no bomb grow beyond that in step with its own size.
 MAXIMUM_MEMBERS = 100_000
 """Recordings have one, joined ones a few; each costs the making of an inflater, however small it is."""
 
-_SLICE = 64 * 1024
+_SLICE = 256 * 1024
 """Bytes that an inflater is given at a time: few calls, and little left over to be copied where the output is full."""
 
 
