@@ -100,7 +100,7 @@ def test_the_picture_divides_a_whole_case(folder: BenchFolder) -> None:
     for layout, figures in stages.milliseconds.items():
         assert list(figures) == list(STAGES)
         assert sum(figures.values()) == pytest.approx(whole[layout], abs=0.03)
-        # What cannot be found by its name any more would make the rest the whole.
+        # What is not found by its name would make the rest the whole.
         assert figures["inflating"] > 0
         assert figures[REST] < whole[layout]
     values = chart(stages, stages)["data"]["values"]
