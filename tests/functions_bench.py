@@ -68,6 +68,7 @@ class FunctionsBench:
         self.monkeypatch.setattr(clients, "PATIENCE", {})
         self.log = io.StringIO()
         observability.logger.registered_handler.setStream(self.log)
+        observability.logger.setLevel("INFO")  # a command that ran in this process before may have silenced it
         for name in ("plan", "publish", "page", "verify"):
             self.monkeypatch.setattr(f"handlers.{name}.build_workload", build)
         self.set_prices(PriceBook())
