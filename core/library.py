@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
 from core.compile import PLAIN, source_digest
@@ -40,6 +39,4 @@ def load(path: Path, source: Path, size_function: str, structure: type[ctypes.St
         raise LibraryError(f"it cannot be loaded: {error}") from None
     if not is_same:
         raise LibraryError(f"it was compiled from another {source.name}: install the package again")
-    if sys.byteorder != "little":
-        raise LibraryError("it was not tried on machines that store the highest byte first")
     return library

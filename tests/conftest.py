@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from cdk.node_runtime import use_packaged_node
 from core.cli.main import _guarded
-from core.recording.compile import LIBRARY
+from core.recording.native import LIBRARY
 from core.recording.walks import PLAIN
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from core.cli.declare import declared
 from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of, source_option
 from core.workloads.registry import DEFAULT_WORKLOAD
 
@@ -109,9 +110,7 @@ def _with_options(command: Callable[..., int], view: Callable[[Asked], Asked | N
         return command(view(asked), **given)
 
     parameters = [shared[0], *own[:1], *shared[1:], *own[1:], *of_workloads]
-    called.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": int}
-    return called
+    return declared(called, parameters)
 
 
 def _shared() -> list[inspect.Parameter]:

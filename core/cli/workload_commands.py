@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import typer
 
 from core.cli import options
+from core.cli.declare import declared
 from core.cli.output import err, print_json, print_lines, print_table, say_error
 from core.errors import ContentError
 from core.workload_command import Advance
@@ -52,9 +53,7 @@ def _with_output(command: Callable[..., int]) -> Callable[..., int]:
     def called(**given: Any) -> int:
         return command(TerminalOutput(given.pop("json")), **given)
 
-    called.__signature__ = inspect.Signature([*parameters, as_json], return_annotation=int)  # type: ignore[attr-defined]
-    called.__annotations__ = {item.name: item.annotation for item in (*parameters, as_json)} | {"return": int}
-    return called
+    return declared(called, [*parameters, as_json])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
  * a byte is written, and how many bytes are copied, which may be none. Only in blocks of mostly single bytes, where a
  * guess is mostly right, a byte takes a shorter way.
  *
- * Plain C99 (and one instruction of x86 where there is one), loaded with ctypes. Nothing in the stream is trusted: reads
+ * Plain C99 (and two instructions of x86 where it has them), loaded with ctypes. Nothing in the stream is trusted: reads
  * stay inside in[0 .. in_bytes - 1] and the given buffer, and what zlib calls damaged is damaged here.
  */
 #include <stdint.h>

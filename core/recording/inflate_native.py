@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gzip
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,8 @@ class _Inflate(ctypes.Structure):
 
 def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     """The compiled inflate; errors as :func:`core.library.load`, and where a sample does not come out."""
+    if sys.byteorder != "little":
+        raise LibraryError("it is for machines that store the lowest byte first")
     library = load(path, SOURCE, "casemill_inflate_bytes", _Inflate)
     library.casemill_inflate.argtypes = (ctypes.POINTER(_Inflate),)
     if not _inflates_sample(library):
@@ -121,6 +124,8 @@ class Room:
             out=ctypes.addressof(self._pinned), end=_HISTORY + PIECE_BYTES - _LAST_SYMBOL + 1, quick=quick
         )
         self._reference = ctypes.byref(self._inflate)
+        self.ended = False
+        self.left = memoryview(b"")
 
     def begin(self) -> None:
         """A new stream, without a history."""
@@ -131,8 +136,8 @@ class Room:
     def inflate(self, data: memoryview) -> Iterator[memoryview]:
         """The content of the stream's next bytes, piece by piece, each until the next one is asked for.
 
-        Returns (as the generator's value is not used, in :attr:`left` and :attr:`ended`) what could not be taken yet,
-        or what follows the stream.
+        Then ``ended`` says whether the stream has, and ``left`` is what follows it, or else what could not be taken
+        yet.
         """
         inflate = self._inflate
         held = np.frombuffer(data, np.uint8)  # it stays in place until the library is done
@@ -145,7 +150,7 @@ class Room:
         if went == _DAMAGED:
             raise DamagedError
         self.ended = went == _ENDED
-        self.left: memoryview = data[inflate.in_taken :]
+        self.left = data[inflate.in_taken :]
         if self.ended and inflate.bit_count:
             # What the library still holds stood in an earlier piece.
             self.left = memoryview(inflate.bits.to_bytes(8, "little")[: inflate.bit_count // 8] + self.left)

@@ -9,14 +9,16 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compile import library_of
 from core.library import load
-from core.recording import compile as compiling
 from core.recording.collect import check_room
-from core.recording.compile import LIBRARY
 from core.recording.declare import Register
 from core.recording.model import MAXIMUM_SPAN_S
 from core.recording.packets import HEADER_BYTES, RECORD, RECORD_BYTES
 from core.recording.records import Columns, Records
+
+SOURCE = Path(__file__).with_name("walk.c")
+LIBRARY = library_of(SOURCE)
 
 _DECLARATION, _NO_ROOM = 1, 2
 _INTEGERS = ctypes.c_int64
@@ -74,7 +76,7 @@ _CHUNK_ROWS = 1 << 16
 
 def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     """The compiled walk; errors as :func:`core.library.load`."""
-    library = load(path, compiling.SOURCE, "casemill_walk_bytes", _Walk)
+    library = load(path, SOURCE, "casemill_walk_bytes", _Walk)
     library.casemill_walk.argtypes = library.casemill_end_block.argtypes = (ctypes.POINTER(_Walk),)
     library.casemill_end_block.restype = None
     library.casemill_let_go.argtypes = (ctypes.POINTER(_Walk), _INTEGERS)

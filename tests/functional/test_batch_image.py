@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from core.recording.compile import LIBRARY
+from core.recording.native import LIBRARY
 from core.run.assemble import read_commits
 from core.run.commit import read_commit
 from core.run.layout import RunLayout

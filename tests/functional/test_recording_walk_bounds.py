@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from core.recording.compile import LIBRARY
+from core.recording.native import LIBRARY
 from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.skipif(

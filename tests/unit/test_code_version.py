@@ -95,7 +95,7 @@ def test_the_functions_use_it_for_what_is_no_data_set(graph: grimp.ImportGraph, 
 
 
 def kinds(package: Path) -> Iterator[Path]:
-    yield from (path for path in sorted(package.rglob("*")) if path.suffix in (".py", ".c", ".toml"))
+    yield from (path for path in sorted(package.rglob("*")) if path.suffix in (".py", ".c", ".h", ".toml"))
 
 
 def test_a_change_counts_wherever_it_could_matter_and_nowhere_else(package: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ Make = Callable[[], Member]
 def native(quick: bool) -> Make:
     library = load_library()
     if quick and not library.casemill_is_quick():
-        pytest.skip("this processor has no BEXTR")
+        pytest.skip("this processor lacks SSSE3, BMI1 or BMI2")
     return lambda: NativeMember(Room(library, quick=quick))
 
 
@@ -221,6 +222,12 @@ def test_a_library_of_another_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inflate_codes.h").write_text("no C")
     with pytest.raises(CompileError):
         compile_library(other, library_of(other))
+
+
+def test_a_machine_of_another_byte_order_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "byteorder", "big")
+    with pytest.raises(LibraryError, match="lowest byte first"):
+        load_library()
 
 
 def test_a_library_that_was_compiled_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

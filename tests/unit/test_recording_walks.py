@@ -15,14 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import compile as compiling
-from core.compile import PLAIN
+from core.compile import PLAIN, CompileError, compile_library, source_digest, system_compiler
 from core.errors import ContentError
 from core.library import LibraryError
-from core.recording import compile as walk_compiling
 from core.recording import walks
-from core.recording.compile import LIBRARY, CompileError, compile_walk, source_digest, system_compiler
 from core.recording.model import Recording
-from core.recording.native import load_library
+from core.recording.native import LIBRARY, SOURCE, load_library
 from core.recording.vital import read_vital
 from core.recording.walks import walk_in_use
 from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
@@ -138,15 +136,13 @@ def test_the_plain_walk_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
-def test_a_library_of_another_source_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_library_of_another_source_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "libwalk.so"
-    compile_walk(target)
-    assert load_library(target).casemill_digest().decode() == source_digest()
+    compile_library(SOURCE, target)
+    assert load_library(target).casemill_digest().decode() == source_digest(SOURCE)
     other = tmp_path / "walk.c"
-    other.write_text(f"{walk_compiling.SOURCE.read_text()}\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(walk_compiling, "SOURCE", other)
-        compile_walk(tmp_path / "other.so")
+    other.write_text(f"{SOURCE.read_text()}\n")
+    compile_library(other, tmp_path / "other.so")
     with pytest.raises(LibraryError, match="compiled from another"):
         load_library(tmp_path / "other.so")
 
@@ -176,9 +172,9 @@ def test_recordings_are_read_without_a_library(monkeypatch: pytest.MonkeyPatch) 
 def test_compiling_says_why_it_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [])
     with pytest.raises(CompileError, match="no C compiler"):
-        compile_walk(tmp_path / "x.so")
+        compile_library(SOURCE, tmp_path / "x.so")
     program = "import sys; sys.exit('syntax error')"
     monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [[sys.executable, "-c", program]])
     with pytest.raises(CompileError, match="syntax error"):
-        compile_walk(tmp_path / "x.so")
+        compile_library(SOURCE, tmp_path / "x.so")
     assert list(tmp_path.iterdir()) == []

@@ -63,7 +63,7 @@ def test_gaps_of_every_length_across_blocks(length: int, monkeypatch: pytest.Mon
     assert (normalised_grid(grid).tobytes(), counts(grid)) == plain(monkeypatch, grid)
 
 
-def test_every_edge_and_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_edge_and_its_neighbours() -> None:
     for feature in FEATURES:
         edges = _edges(feature)
         near = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf), [np.inf, -np.inf]])

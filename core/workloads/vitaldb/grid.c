@@ -10,7 +10,15 @@
 
 enum { BLOCK_S = 512 };
 
-/* Mirrored field by field in grid_native.py. */
+typedef struct {
+    int64_t last;    /* the last second with a value; -1: there is none */
+    int64_t is_seen; /* whether one was met */
+    double latest;
+    double value; /* what was normalised last, and what it gave */
+    double normalised;
+} State;
+
+/* Mirrored field by field in grid_native.py; the state is this library's own. */
 typedef struct {
     double before;
     double after;
@@ -18,15 +26,8 @@ typedef struct {
     double span;
     int64_t after_hold_s;
     int64_t gap_holds;
+    State state;
 } Rule;
-
-typedef struct {
-    int64_t last;    /* the last second with a value; -1: there is none */
-    int64_t is_seen; /* whether one was met */
-    double latest;
-    double value; /* what was normalised last, and what it gave */
-    float normalised;
-} State;
 
 /* How many of the rising edges are not above the value. They mostly stand at equal distances, so a guess is mostly right. */
 static int64_t edges_up_to(double value, const double *edges, int64_t count) {
@@ -56,9 +57,9 @@ void casemill_histogram(const double *values, int64_t seconds, const double *edg
     }
 }
 
-static float normalise(const Rule *rule, double value) {
+static double normalise(const Rule *rule, double value) {
     double scaled = (value - rule->minimum) * 2.0 / rule->span - 1.0;
-    return (float)(scaled < -1.0 ? -1.0 : scaled > 1.0 ? 1.0 : scaled);
+    return scaled < -1.0 ? -1.0 : scaled > 1.0 ? 1.0 : scaled;
 }
 
 static double imputed(const Rule *rule, State *state, int64_t second, double value) {
@@ -78,12 +79,10 @@ static double imputed(const Rule *rule, State *state, int64_t second, double val
  * rows: a feature's seconds on end, NaN where nothing was measured; out: a second's features on end, none missing.
  * In blocks, so that a second's features are written while they stand in a cache.
  */
-void casemill_normalised(
-    const double *rows, int64_t seconds, int64_t features, const Rule *rules, State *states, float *out
-) {
+void casemill_normalised(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
     for (int64_t feature = 0; feature < features; feature++) {
         const double *row = rows + feature * seconds;
-        State *state = states + feature;
+        State *state = &rules[feature].state;
         state->last = seconds - 1;
         while (state->last >= 0 && row[state->last] != row[state->last])
             state->last -= 1;
@@ -96,16 +95,16 @@ void casemill_normalised(
         for (int64_t feature = 0; feature < features; feature++) {
             const double *row = rows + feature * seconds;
             const Rule *rule = rules + feature;
-            State state = states[feature];
+            State state = rule->state;
             for (int64_t second = begin; second < end; second++) {
                 double value = imputed(rule, &state, second, row[second]);
                 if (value != state.value) {
                     state.value = value;
                     state.normalised = normalise(rule, value);
                 }
-                out[second * features + feature] = state.normalised;
+                out[second * features + feature] = (float)state.normalised;
             }
-            states[feature] = state;
+            rules[feature].state = state;
         }
     }
 }

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from core.code_version import digest_of_code
+from core.code_version import WITHOUT_OF_A_WORKLOAD, digest_of_code
 from core.recording.model import MAXIMUM_SPAN_S
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURES
@@ -132,7 +132,7 @@ def _code() -> Json:
     """What computes the grid: the reader, this workload (not its demo cohort, commands and time figures), and the
     libraries that parse tables."""
     workload = Path(__file__).parent
-    beside = tuple(workload / name for name in ("demo", "commands.py", "times.toml"))
+    beside = tuple(workload / name for name in WITHOUT_OF_A_WORKLOAD)
     core = workload.parents[1]
     return {
         "source": digest_of_code(core, (core / "recording", workload), without=beside),

@@ -18,7 +18,16 @@ SOURCE = Path(__file__).with_name("grid.c")
 LIBRARY = library_of(SOURCE)
 
 _INTEGER, _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
-_STATE_BYTES = 40
+
+
+class _State(ctypes.Structure):
+    _fields_ = (
+        ("last", _INTEGER),
+        ("is_seen", _INTEGER),
+        ("latest", _NUMBER),
+        ("value", _NUMBER),
+        ("normalised", _NUMBER),
+    )
 
 
 class _Rule(ctypes.Structure):
@@ -31,6 +40,7 @@ class _Rule(ctypes.Structure):
         ("span", _NUMBER),
         ("after_hold_s", _INTEGER),
         ("gap_holds", _INTEGER),
+        ("state", _State),
     )
 
 
@@ -39,7 +49,7 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     library = load(path, SOURCE, "casemill_grid_bytes", _Rule)
     library.casemill_histogram.argtypes = (_ADDRESS, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS)
     library.casemill_histogram.restype = None
-    library.casemill_normalised.argtypes = (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS, _ADDRESS)
+    library.casemill_normalised.argtypes = (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS)
     library.casemill_normalised.restype = None
     return library
 
@@ -78,9 +88,6 @@ def normalised_grid(
             for one in features
         )
     )
-    states = ctypes.create_string_buffer(_STATE_BYTES * len(features))
     out = np.empty(grid.shape, np.float32)
-    library.casemill_normalised(
-        rows.ctypes.data, len(grid), len(features), ctypes.addressof(rules), ctypes.addressof(states), out.ctypes.data
-    )
+    library.casemill_normalised(rows.ctypes.data, len(grid), len(features), ctypes.addressof(rules), out.ctypes.data)
     return out
