@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Two symbols of an index each and 13 bits more, or one of 48 bits without the tables, and the index of the next one behind
-   them: a refill gives all of it. */
+/* A refill gives enough for two symbols of the tables (13 bits more than an index, each) or one of any kind (48 bits), and
+   the index behind them. */
 enum { SYMBOL_BITS = 11 };
 
 /*
@@ -51,11 +51,14 @@ static uint64_t distance_of(uint64_t entry, uint64_t bits) {
     return (entry & 0xffff) + low(bits >> bits_before(entry), entry >> EXTRA_AT & 0xff);
 }
 
-/* The entry of the symbol that bits begin with, found without the tables, or what is missing in the given one. */
+/* The entry of the symbol that bits begin with: found without the tables, or the tables' own with what is missing. */
 static uint64_t whole_entry(uint64_t entry, uint64_t bits, const Code *symbols, const Code *distances) {
-    int used, least = SYMBOL_BITS + 1 - bits_before(entry);
-    if (entry == NOTHING) {
-        least = 1;
+    int used, least = 1;
+    if (entry != NOTHING) {
+        if (entry & 0xffff || kind_of(entry) != REPEAT)
+            return entry;
+        least = SYMBOL_BITS + 1 - bits_before(entry); /* shorter codes would be part of it */
+    } else {
         int symbol = decode(symbols, bits, 1, &used), at = symbol - FIRST_LENGTH;
         if (symbol < 0 || symbol > LAST_LENGTH)
             return kind_entry(WRONG, used);
@@ -63,8 +66,6 @@ static uint64_t whole_entry(uint64_t entry, uint64_t bits, const Code *symbols, 
             return symbol == END_OF_BLOCK ? kind_entry(END, used) : byte_entry(symbol, used);
         entry = repeat_entry(length_base[at] + (int)low(bits >> used, length_extra[at]), used + length_extra[at]);
     }
-    if (entry & 0xffff)
-        return entry;
     int symbol = decode(distances, bits >> bits_before(entry), least, &used);
     return entry + (symbol < 0 ? kind_entry(WRONG, used) : distance_entry(symbol, used));
 }
