@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _SENTENCES = {
@@ -22,6 +22,9 @@ _SENTENCES = {
     "less_than": "{input} is too large, it must be below {lt}",
     "enum": "{input!r} is unknown, it must be {expected}",
     "literal_error": "{input!r} is unknown, it must be {expected}",
+    "string_pattern_mismatch": "{input!r} does not fit {pattern}",
+    "missing": "missing",
+    "extra_forbidden": "not known here",
     "value_error": "{error}",
 }
 """By the kinds of pydantic's errors."""
@@ -35,3 +38,21 @@ def sentence_of(error: Mapping[str, Any]) -> str | None:
     """
     sentence = _SENTENCES.get(error["type"])
     return sentence.format(input=error["input"], **error.get("ctx", {})) if sentence else None
+
+
+def first_problem(errors: Sequence[Mapping[str, Any]]) -> str:
+    """Where the first of the ``errors()`` of pydantic's ``ValidationError`` is, and what: in our words, or in its own.
+
+    >>> first_problem([{"type": "less_than", "loc": ("disk", 0), "input": 9, "ctx": {"lt": 5}, "msg": ""}])
+    'disk.0: 9 is too large, it must be below 5'
+    """
+    first = errors[0]
+    place = ".".join(map(str, first["loc"]))
+    what = sentence_of(first) or plain(first["msg"])
+    return f"{place}: {what}" if place else what
+
+
+def plain(message: str) -> str:
+    """Without a capital and a full stop, as every ``what`` is."""
+    text = message.strip().rstrip(".")
+    return text[:1].lower() + text[1:]

@@ -9,7 +9,7 @@ from typing import Any
 from typer.exceptions import TyperException
 
 from core.errors import BadRequestError
-from core.wrong_values import sentence_of
+from core.wrong_values import plain, sentence_of
 
 CODE = "bad_command"
 
@@ -33,9 +33,9 @@ def explained(error: TyperException) -> BadRequestError:
             CODE, "there is no such option", where=option, fix=f"{did_you_mean(option, known)}{help_of}"
         )
     if "BadOptionUsage" in kinds:
-        what = "needs a value" if "requires" in error.message else _sentence(error.message)
+        what = "needs a value" if "requires" in error.message else plain(error.message)
         return BadRequestError(CODE, what, where=option, fix=help_of)
-    return BadRequestError(CODE, _sentence(error.format_message()), fix=help_of)
+    return BadRequestError(CODE, plain(error.format_message()), fix=help_of)
 
 
 def unknown_command(path: str, name: str, known: Iterable[str]) -> BadRequestError:
@@ -90,11 +90,5 @@ def _wrong_value(error: TyperException) -> str:
     if isinstance(cause, ValidationError):
         sentence = sentence_of(cause.errors()[0])
         if sentence:
-            return _sentence(sentence)
-    return _sentence(error.message.removeprefix("Value error, "))
-
-
-def _sentence(message: str) -> str:
-    """Without a capital and a full stop, as every ``what`` is."""
-    text = message.strip().rstrip(".")
-    return text[:1].lower() + text[1:]
+            return plain(sentence)
+    return plain(error.message.removeprefix("Value error, "))

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 from core.cost.money import Price, micros_at
 from core.errors import BadRequestError
 from core.run.models import Document
+from core.wrong_values import first_problem
 
 Capacity = Literal["spot", "on-demand"]
 
@@ -161,7 +162,6 @@ def parse_prices(data: bytes, where: str) -> PriceBook:
     try:
         return PriceBook.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        what = f"{place}: {first['msg']}" if place else first["msg"]
-        raise BadRequestError("bad_prices", what, where=where, fix="See docs/cost.md for the form.") from error
+        raise BadRequestError(
+            "bad_prices", first_problem(error.errors()), where=where, fix="See docs/cost.md for the form."
+        ) from error

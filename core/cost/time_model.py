@@ -25,6 +25,7 @@ from core.errors import BadRequestError
 from core.run.models import Document, PlannedShard
 from core.run.projection import Estimate, makespan
 from core.workload import Case
+from core.wrong_values import first_problem
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -200,6 +201,5 @@ def read_models(path: str) -> TimeModels:
 
 def _first_problem(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(error.errors())
     return " ".join(str(error).split())[:300]

@@ -24,6 +24,7 @@ from core.run.models import SPLITS, PlannedShard, RunRequest, ShardPlan, Split, 
 from core.run.source import StoreSource
 from core.run.split import choose_thresholds, split_of
 from core.workload import STORED_ESTIMATE, Case, Cohort, Workload
+from core.wrong_values import first_problem
 
 Json = dict[str, Any]
 DEFAULT_SALT = "casemill"
@@ -280,4 +281,6 @@ def bad_option(error: ValidationError) -> BadRequestError:
     """The first complaint about options, in the words of the command line."""
     first = error.errors()[0]
     name = "--" + str(first["loc"][0]).replace("data_set", "name").replace("_", "-")
-    return BadRequestError("bad_option", first["msg"], where=name, fix="See casemill run --help.")
+    return BadRequestError(
+        "bad_option", first_problem([{**first, "loc": first["loc"][1:]}]), where=name, fix="See casemill run --help."
+    )

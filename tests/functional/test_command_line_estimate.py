@@ -56,7 +56,7 @@ def test_with_prices_there_are_dollars_and_a_dearer_capacity_costs_more(
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(None, "no such file"), ("{}x", "Invalid JSON"), ('{"surprise": 1}', "surprise: Extra inputs")],
+    [(None, "no such file"), ("{}x", "invalid JSON"), ('{"surprise": 1}', "surprise: not known here")],
 )
 def test_prices_that_are_none_are_a_bad_request(
     command: Command, tiny_cohort: TinyCohort, tmp_path: Path, content: str | None, what: str

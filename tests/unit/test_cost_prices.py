@@ -42,8 +42,8 @@ def test_spot_prices_are_steps_in_order() -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda c: c["on_demand"][0].update(usd_per_hour="0"), "greater than 0"),
-        (lambda c: c["on_demand"][0].update(usd_per_hour="-1"), "greater than 0"),
+        (lambda c: c["on_demand"][0].update(usd_per_hour="0"), "0 is too small, it must be above 0"),
+        (lambda c: c["on_demand"][0].update(usd_per_hour="-1"), "-1 is too small, it must be above 0"),
         (lambda c: c["on_demand"][0].update(usd_per_hour="nan"), "finite number"),
         (lambda c: c["on_demand"][0].update(usd_per_hour="cheap"), "decimal"),
         (lambda c: c["on_demand"][0].update(retrieved="2026-01-01T00:00:00"), "timezone"),
@@ -53,7 +53,7 @@ def test_spot_prices_are_steps_in_order() -> None:
         (lambda c: c["spot"][0]["points"].append({"since": at(0).isoformat(), "usd_per_hour": "7"}), "same moment"),
         (lambda c: c["processors"].update(big=0), "at least one processor"),
         (lambda c: c.update(currency="EUR"), "USD"),
-        (lambda c: c.update(surprise=1), "Extra inputs"),
+        (lambda c: c.update(surprise=1), "surprise: not known here"),
     ],
 )  # fmt: skip
 def test_refuses(change: Any, what: str) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from core.errors import BadRequestError
 from core.recording.model import Track
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES
+from core.wrong_values import first_problem
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -98,7 +99,7 @@ def resolve_profiles(choice: str) -> tuple[Profile, ...]:
     try:
         return (Profile.model_validate(tomllib.loads(Path(choice).read_text("utf-8"))),)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
-        message = " ".join(str(error).split())
+        message = first_problem(error.errors()) if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise BadRequestError(
             "unknown_profile", f"not a device profile: {message}", where=choice, fix="See docs/device-profiles.md."
         ) from error

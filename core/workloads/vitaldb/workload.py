@@ -30,6 +30,7 @@ from core.workloads.vitaldb.reporting import distributions, oddities
 from core.workloads.vitaldb.signals import extract_signals
 from core.workloads.vitaldb.traces import case_traces
 from core.workloads.vitaldb.windows import count_windows, cut_windows, observed_share, start_seconds, targets
+from core.wrong_values import first_problem
 
 Json = dict[str, Any]
 NEEDED_SIGNALS = 2
@@ -54,7 +55,7 @@ class VitaldbWorkload:
         try:
             checked = Selection.model_validate(selection)
         except ValidationError as error:
-            raise BadRequestError("bad_selection", error.errors()[0]["msg"], where="selection") from error
+            raise BadRequestError("bad_selection", first_problem(error.errors()), where="selection") from error
         return select_cohort(source, checked, self._configuration)
 
     def locations(self, selection: Json) -> Mapping[str, str]:
