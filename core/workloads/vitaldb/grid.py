@@ -26,12 +26,18 @@ def hold_seconds(times: Floats) -> float:
     """
     if len(times) < 2:
         return SHORTEST_HOLD_S
-    interval = _median(np.diff(times))
+    interval = _median_interval(times)
     return min(max(HOLD_INTERVALS * interval, SHORTEST_HOLD_S), LONGEST_HOLD_S)
 
 
 _FEW = 1000
 _SAMPLED = 128
+
+
+def _median_interval(times: Floats) -> float:
+    library = grid_native.usable_library()
+    found = None if library is None else grid_native.median_interval(library, times)
+    return _median(np.diff(times)) if found is None else found
 
 
 def _median(values: Floats) -> float:
