@@ -9,6 +9,7 @@
 #define CASEMILL_GRID_SAMPLES_H
 
 #include <stdint.h>
+#include <string.h>
 
 enum { PRESSURES = 3 };
 

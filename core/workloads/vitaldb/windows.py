@@ -23,8 +23,10 @@ def count_windows(seconds: int, configuration: Configuration) -> int:
 def cut_windows(grid: NDArray[np.float32], configuration: Configuration) -> NDArray[np.float32]:
     """The grid [T, 16] as overlapping views [n, window, 16]; nothing is copied."""
     count = count_windows(len(grid), configuration)
-    views = np.lib.stride_tricks.sliding_window_view(grid, configuration.window_s, axis=0)
-    return views[:: configuration.step_s][:count].transpose(0, 2, 1)
+    second, feature = grid.strides
+    shape = (count, configuration.window_s, grid.shape[1])
+    # numpy checks that they stay within the grid.
+    return np.ndarray(shape, grid.dtype, grid, strides=(configuration.step_s * second, second, feature))
 
 
 def start_seconds(count: int, configuration: Configuration) -> NDArray[np.int64]:
