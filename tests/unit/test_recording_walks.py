@@ -123,6 +123,20 @@ def test_any_runs_of_records_that_are_alike(
 
 
 @needs_library
+@pytest.mark.parametrize("bytes_more", [1, 256])
+def test_records_of_one_length_with_other_information_blocks(bytes_more: int) -> None:
+    value = struct.pack("<f", 7.0)
+    one = record(1, T, value + bytes(bytes_more))
+    other = record(1, T + 1, value, info=10 + bytes_more)
+    assert len(one) == len(other)
+    content = header() + device(1, "A") + track(1, "X") + one + other + other + one
+    assert_same(content)
+    recording = read(content, False, None)
+    assert isinstance(recording, Recording)
+    assert recording.tracks["A/X"].values.tolist() == [7.0] * 4
+
+
+@needs_library
 @pytest.mark.parametrize("code", range(1, 9))
 def test_a_track_on_end_is_read_the_same_across_blocks(code: int) -> None:
     rng = random.Random(code)
