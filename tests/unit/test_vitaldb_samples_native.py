@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.compile import PLAIN
 from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.clean import Pressure, drop_contradictions
-from core.workloads.vitaldb.grid import _median, hold_seconds, resample
+from core.workloads.vitaldb.grid import _median, hold_seconds, places, resample, take
 from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
 
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
@@ -45,9 +45,16 @@ def test_any_resampling(times: list[float], hold_s: float, length: int, chosen: 
     recorded = np.array(times, np.float64)
     valid = np.array([chosen.random() < 0.8 for _ in times], np.bool_)  # type: ignore[attr-defined]
     values = np.arange(len(times)) * 1.5 - 3
-    row = np.full(length, 7.0)
-    grid_native.resample(load_library(), recorded, values, valid, hold_s, row)
-    assert row.tobytes() == resample(recorded[valid], values[valid], hold_s, length).tobytes()
+
+    def work() -> tuple[bytes, bytes, bytes]:
+        row = np.full(length, 7.0)
+        where = places(recorded, valid, hold_s, length)
+        take(values, where, row)
+        assert row.tobytes() == resample(recorded[valid], values[valid], hold_s, length).tobytes()
+        return row.tobytes(), where.tobytes(), places(recorded, None, hold_s, length).tobytes()
+
+    native, plain = both_ways(work)
+    assert native == plain
 
 
 @settings(max_examples=300)

@@ -14,7 +14,7 @@
 
 /* What is done to a block is done to all of it, however many of its seconds there are: loops of a fixed length become
  * vectors. */
-enum { BLOCK_S = 256, COUNTS = 4 };
+enum { BLOCK_S = 256 };
 
 typedef struct {
     int64_t last;    /* the last second with a value; -1: there is none */
@@ -33,37 +33,40 @@ typedef struct {
     State state;
 } Rule;
 
-/* Of each value how many whole distances it is above half of the first one, from 0 to the highest. */
-static void guess(const double *values, double first, double scale, double highest, int32_t *bins) {
-    for (int at = 0; at < BLOCK_S; at++) {
-        double share = (values[at] - first) * scale - 0.5;
-        share = share > 0.0 ? share : 0.0;
-        bins[at] = (int32_t)(share < highest ? share : highest);
+/* Where each stretch of one value begins, and behind the last one the end; how many there are. One value or more. */
+static int64_t stretches(const double *values, int64_t count, int32_t *starts) {
+    int64_t found = 1;
+    starts[0] = 0;
+    for (int64_t at = 1; at < count; at++) {
+        starts[found] = (int32_t)at;
+        found += values[at] != values[at - 1];
     }
+    starts[found] = (int32_t)count;
+    return found;
 }
 
 /*
  * rows: a feature's seconds on end, NaN where nothing was measured; edges: of each feature, rising at equal distances
- * (up to a quarter of one), two or more. counts [features][COUNTS][edge_count + 1]: [.][.][i] is raised by the seconds
- * whose value has i edges up to it. Neighbours mostly count in the same place, and would wait for each other: they have
- * counts of their own.
+ * (up to a quarter of one), two or more. counts [features][edge_count + 1]: [.][i] is raised by the seconds whose value
+ * has i edges up to it. A value mostly stands for several seconds.
  */
 void casemill_histograms(
     const double *rows, int64_t seconds, int64_t features, const double *edges, int64_t edge_count, int64_t *counts
 ) {
-    double values[BLOCK_S] = {0};
-    int32_t bins[BLOCK_S];
-    for (int64_t feature = 0; feature < features; feature++, edges += edge_count, counts += COUNTS * (edge_count + 1)) {
+    int32_t starts[BLOCK_S + 1];
+    for (int64_t feature = 0; feature < features; feature++, edges += edge_count, counts += edge_count + 1) {
         const double scale = (double)(edge_count - 1) / (edges[edge_count - 1] - edges[0]);
         for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
-            int64_t count = seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S;
-            memcpy(values, rows + feature * seconds + begin, (size_t)count * sizeof *values);
-            guess(values, edges[0], scale, (double)(edge_count - 2), bins);
-            for (int64_t at = 0; at < count; at++) {
-                double value = values[at];
-                const double *near = edges + bins[at];
-                int64_t bin = bins[at] + (value >= near[0]) + (value >= near[1]);
-                counts[(at & (COUNTS - 1)) * (edge_count + 1) + bin] += value == value;
+            const double *values = rows + feature * seconds + begin;
+            int64_t found = stretches(values, seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S, starts);
+            for (int64_t stretch = 0; stretch < found; stretch++) {
+                double value = values[starts[stretch]];
+                /* The edge before the one that is nearest, so that it is certain which ones but two are above. */
+                double share = (value - edges[0]) * scale - 0.5;
+                share = share > 0.0 ? share : 0.0;
+                share = share < (double)(edge_count - 2) ? share : (double)(edge_count - 2);
+                int64_t low = (int64_t)share, bin = low + (value >= edges[low]) + (value >= edges[low + 1]);
+                counts[bin] += value == value ? starts[stretch + 1] - starts[stretch] : 0;
             }
         }
     }

@@ -23,10 +23,10 @@ LIBRARY = library_of(SOURCE)
 
 Floats = NDArray[np.float64]
 Valid = NDArray[np.bool_]
+Places = NDArray[np.int32]
 
 _INTEGER, _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 
-_COUNTS = 4
 _MEDIAN_ROUNDS = 64
 """A round mostly halves what is left, and no recording has 2**22 records of a track."""
 
@@ -83,7 +83,8 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
 
 _ARGUMENTS = {
     "casemill_contradictions": (_ADDRESS, _NUMBER),
-    "casemill_resample": (_INTEGER, _ADDRESS, _ADDRESS, _ADDRESS, _NUMBER, _INTEGER, _ADDRESS),
+    "casemill_places": (_INTEGER, _ADDRESS, _ADDRESS, _NUMBER, _INTEGER, _ADDRESS),
+    "casemill_taken": (_ADDRESS, _INTEGER, _ADDRESS, _ADDRESS),
     "casemill_median_interval": (_INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_histograms": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_observed": (_ADDRESS, *[_INTEGER] * 5, _ADDRESS, _ADDRESS),
@@ -124,12 +125,20 @@ def median_interval(library: ctypes.CDLL, times: Floats) -> float | None:
     return found if found == found else None
 
 
-def resample(library: ctypes.CDLL, times: Floats, values: Floats, valid: Valid, hold_s: float, row: Floats) -> None:
-    """As :func:`core.workloads.vitaldb.grid.resample` with the ``valid`` ones of the samples [n]; fills ``row`` [T]."""
-    count = min(len(times), len(values), len(valid))
-    library.casemill_resample(
-        count, times.ctypes.data, values.ctypes.data, valid.ctypes.data, hold_s, len(row), row.ctypes.data
+def places(library: ctypes.CDLL, times: Floats, valid: Valid | None, hold_s: float, length: int) -> Places:
+    """As :func:`core.workloads.vitaldb.grid.places`, of the ``valid`` ones among the samples; None: of all."""
+    found = np.empty(length + 1, np.int32)
+    count = len(times) if valid is None else min(len(times), len(valid))
+    library.casemill_places(
+        count, times.ctypes.data, None if valid is None else valid.ctypes.data, hold_s, length, found.ctypes.data
     )
+    return found[:-1]
+
+
+def take(library: ctypes.CDLL, values: Floats, where: Places, row: Floats) -> None:
+    """Fill ``row`` as :func:`core.workloads.vitaldb.grid.take`; ``where`` comes from :func:`places` of so many times as
+    there are ``values``."""
+    library.casemill_taken(values.ctypes.data, len(row), where.ctypes.data, row.ctypes.data)
 
 
 def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.int64]:
@@ -137,11 +146,11 @@ def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.
     int64 [F, n + 1]. NaN counts nowhere."""
     rows, edges = np.ascontiguousarray(grid.T), np.ascontiguousarray(edges)
     features, seconds = rows.shape
-    counts = np.zeros((features, _COUNTS, edges.shape[1] + 1), np.int64)
+    counts = np.zeros((features, edges.shape[1] + 1), np.int64)
     library.casemill_histograms(
         rows.ctypes.data, seconds, features, edges.ctypes.data, edges.shape[1], counts.ctypes.data
     )
-    return np.asarray(counts.sum(axis=1))
+    return counts
 
 
 def observed_share(library: ctypes.CDLL, grid: Floats, count: int, window_s: int, step_s: int) -> NDArray[np.float32]:

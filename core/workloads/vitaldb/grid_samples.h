@@ -88,24 +88,35 @@ void casemill_contradictions(Pressure *pressures, double tolerance) {
     }
 }
 
-/* One value a second: the last valid sample before the second's end, where its age at the second is within the hold. */
-void casemill_resample(
-    int64_t count, const double *times, const double *values, const uint8_t *valid, double hold_s, int64_t seconds,
-    double *row
+/*
+ * Which sample each second takes: the last valid one before its end, where its age at the second is within the hold; -1
+ * where there is none. valid may be NULL: all are. places: room for one more than there are seconds.
+ *
+ * No step waits for whether a sample is in the next second, which nobody can foretell: first each sample is put into its
+ * second, invalid ones behind all seconds, then each empty second takes what the one before has.
+ */
+void casemill_places(
+    int64_t count, const double *times, const uint8_t *valid, double hold_s, int64_t seconds, int32_t *places
 ) {
-    const double nothing = missing();
-    double taken_time = 0, taken_value = nothing;
-    int64_t next = 0;
+    const double end = (double)seconds;
+    memset(places, 0xff, (size_t)(seconds + 1) * sizeof *places);
+    for (int64_t at = 0; at < count && times[at] < end; at++) {
+        int64_t second = times[at] > 0.0 ? (int64_t)times[at] : 0;
+        places[valid == 0 || valid[at] ? second : seconds] = (int32_t)at;
+    }
+    int32_t latest = -1;
     for (int64_t second = 0; second < seconds; second++) {
-        double end = (double)(second + 1);
-        while (next < count && times[next] < end) {
-            if (valid[next]) {
-                taken_time = times[next];
-                taken_value = values[next];
-            }
-            next += 1;
-        }
-        row[second] = (double)second - taken_time > hold_s ? nothing : taken_value;
+        latest = places[second] < 0 ? latest : places[second];
+        places[second] = latest >= 0 && (double)second - times[latest] > hold_s ? -1 : latest;
+    }
+}
+
+/* The values at these places; missing at -1. */
+void casemill_taken(const double *values, int64_t seconds, const int32_t *places, double *row) {
+    const double nothing = missing();
+    for (int64_t second = 0; second < seconds; second++) {
+        int32_t place = places[second];
+        row[second] = place < 0 ? nothing : values[place];
     }
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -45,7 +44,7 @@ def case_figures(
 
 def loss_figures(loss: LossReport) -> Json:
     """The loss report as plain JSON."""
-    return {**asdict(loss), "packets": dict(loss.packets)}
+    return {**vars(loss), "packets": dict(loss.packets)}
 
 
 def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:

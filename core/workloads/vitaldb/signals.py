@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import Recording, Track
-from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.clean import clean, drop_contradictions
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
-from core.workloads.vitaldb.grid import resample, taken
+from core.workloads.vitaldb.grid import places, take
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
 from core.workloads.vitaldb.timeline import Timeline, Timelines
 from core.workloads.vitaldb.units import Quantity, default_unit, factors
 
 Floats = NDArray[np.float64]
+
+_FEATURES = dict(zip(FEATURE_NAMES, FEATURES, strict=True))
 
 
 @dataclass
@@ -71,7 +72,7 @@ def extract_signals(
     """
     cleaned: Counter[str] = Counter()
     tracks = clean_tracks(recording, profile, patient, concentrations, cleaned)
-    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
+    feature_of = {track: _FEATURES[name] for track, name in profile.tracks.items()}
     own = _own(recording, profile)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
@@ -98,7 +99,7 @@ def clean_tracks(
     ContentError
         As :func:`extract_signals`.
     """
-    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
+    feature_of = {track: _FEATURES[name] for track, name in profile.tracks.items()}
     tracks: dict[str, CleanTrack] = {}
     timelines = Timelines(recording.t0)
     for name, track in _own(recording, profile).items():
@@ -111,10 +112,6 @@ def clean_tracks(
 
 def _units_of(track: Track, feature: Feature) -> list[str]:
     return [unit or default_unit(feature.quantity) for unit in track.units]
-
-
-def _feature(name: str) -> Feature:
-    return FEATURES[FEATURE_NAMES.index(name)]
 
 
 def _own(recording: Recording, profile: Profile) -> dict[str, Track]:
@@ -154,14 +151,10 @@ def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTra
 
 def _resample(track: CleanTrack, row: Floats) -> None:
     """Fill ``row`` [T] with the track's seconds."""
-    timeline, length = track.timeline, len(row)
-    library = grid_native.usable_library()
-    if library is not None:
-        grid_native.resample(library, timeline.times, track.written, track.valid, timeline.hold_s, row)
-    elif track.valid.all():
-        row[:] = taken(track.written, timeline.places(length))
-    else:
-        row[:] = resample(timeline.times[track.valid], track.written[track.valid], timeline.hold_s, length)
+    timeline, valid, length = track.timeline, track.valid, len(row)
+    all_valid = bool(valid.all())
+    where = timeline.places(length) if all_valid else places(timeline.times, valid, timeline.hold_s, length)
+    take(track.written, where, row)
 
 
 def _fill(row: Floats, sources: Sequence[CleanTrack], summed: bool) -> None:
