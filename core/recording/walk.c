@@ -6,6 +6,7 @@
  * every read lies inside a packet, and every packet inside buffer[0 .. end - 1]. Numbers are put together byte by
  * byte, which compilers turn into one load, so that neither alignment nor byte order of the machine matter.
  */
+#include <float.h>
 #include <stdint.h>
 
 #ifndef CASEMILL_DIGEST
@@ -89,7 +90,7 @@ static double f32(uint32_t bits) {
 
 static double missing(void) { return f64(UINT64_C(0x7ff8000000000000)); }
 
-static int is_finite(double value) { return value - value == 0.0; }
+static inline int is_finite(double value) { return value >= -DBL_MAX && value <= DBL_MAX; }
 
 /* The whole number, or "missing" where it is the format's sentinel. */
 static double whole(int64_t value, int64_t sentinel) { return value == sentinel ? missing() : (double)value; }
@@ -167,7 +168,7 @@ static int64_t follow(Walk *walk, const uint8_t *packet, int64_t bytes, int64_t 
     int64_t count = 0;
     for (; count < most && end - next >= bytes && are_alike(packet, next); count++, next += bytes) {
         double time = f64(u64(next + TIME_AT));
-        if (!(time >= latest && is_finite(time)))
+        if (!(time >= latest && time <= DBL_MAX))
             break;
         times[count] = latest = time;
     }

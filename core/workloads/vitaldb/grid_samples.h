@@ -106,7 +106,7 @@ void casemill_places(
     }
     int32_t latest = -1;
     for (int64_t second = 0; second < seconds; second++) {
-        latest = places[second] < 0 ? latest : places[second];
+        latest = places[second] > latest ? places[second] : latest;
         places[second] = latest >= 0 && (double)second - times[latest] > hold_s ? -1 : latest;
     }
 }
