@@ -31,13 +31,23 @@ LIBRARY = library_of(SOURCE)
 _INTEGER = ctypes.c_int64
 _NEEDS_ROOM, _ENDED, _DAMAGED = 1, 2, 3
 _HISTORY = 32 * 1024
-# The last symbol may be a byte and the longest repeat; repeats are copied in words, and may begin with two.
-_LAST_SYMBOL = 1 + 258
+# The last symbol may be the longest repeat; repeats are copied in words, and begin with two.
+_LAST_SYMBOL = 258
 _BEHIND = 32
 
 
 class _Code(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_uint16 * 16), ("symbol", ctypes.c_uint16 * 288), ("index", ctypes.c_uint16 * 288))
+    _fields_ = (
+        ("count", ctypes.c_uint16 * 16),
+        ("limit", ctypes.c_uint16 * 16),
+        ("offset", ctypes.c_int16 * 16),
+        ("symbol", ctypes.c_uint16 * 288),
+        ("index", ctypes.c_uint16 * 288),
+    )
+
+
+class _Tables(ctypes.Structure):
+    _fields_ = (("step", ctypes.c_uint16 * (1 << 11)), ("entry", ctypes.c_uint64 * (1 << 11)))
 
 
 class _Inflate(ctypes.Structure):
@@ -57,11 +67,9 @@ class _Inflate(ctypes.Structure):
         ("is_last", _INTEGER),
         ("stored", _INTEGER),
         ("quick", _INTEGER),
-        ("bytes_first", _INTEGER),
         ("symbols", _Code),
         ("distances", _Code),
-        ("symbol_table", ctypes.c_uint64 * (1 << 11)),
-        ("distance_table", ctypes.c_uint64 * (1 << 8)),
+        ("tables", _Tables),
     )
 
 

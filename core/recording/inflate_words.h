@@ -1,5 +1,5 @@
 /*
- * Copying repeats: a part of inflate.c, which includes it once.
+ * Words and bits: reading them, and copying repeats by the word. A part of inflate.c, which includes it once.
  */
 #include <stdint.h>
 #include <string.h>
@@ -8,13 +8,24 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-enum { FAST_COPY = 16, WORD = 8 };
+/* Repeats of more bytes are not copied in one go. */
+enum { FAST_COPY = 16, WORD = 8, REFILL_BITS = 56 };
 
 /* The lowest byte first: a library for a machine that has it otherwise is not loaded. */
 INLINE uint64_t word_at(const uint8_t *at) {
     uint64_t word;
     memcpy(&word, at, WORD);
     return word;
+}
+
+INLINE uint64_t low(uint64_t bits, uint64_t count) { return bits & ((UINT64_C(1) << count) - 1); }
+
+/* From count bits to 64, as the next word of the input gives them, of which count then tells those of whole bytes: at least
+   REFILL_BITS. The others are the bits to come, and will be given again. */
+INLINE void refill(uint64_t *bits, uint64_t *count, const uint8_t **in, uint64_t word) {
+    *bits |= word << *count;
+    *in += (63 - *count) >> 3;
+    *count |= REFILL_BITS;
 }
 
 INLINE void copy_word(uint8_t *to, const uint8_t *from) { memcpy(to, from, WORD); }
@@ -38,45 +49,9 @@ INLINE void copy_sixteen(uint8_t *to, uint64_t distance) {
     copy_word(to + WORD, to + WORD - in_words(distance));
 }
 
-#if defined(__x86_64__)
-/* The same without a branch, for every distance. */
-INLINE void copy_sixteen_quick(uint8_t *to, uint64_t distance) {
-    typedef uint8_t Sixteen __attribute__((vector_size(FAST_COPY)));
-    static const uint8_t places[FAST_COPY + 1][FAST_COPY] = {
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-        {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1},
-        {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0},
-        {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3},
-        {0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0},
-        {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3},
-        {0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1},
-        {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2, 3, 4},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 1, 2},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 1},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0},
-        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
-    Sixteen bytes, order;
-    memcpy(&bytes, to - distance, FAST_COPY);
-    memcpy(&order, places[distance < FAST_COPY ? distance : FAST_COPY], FAST_COPY);
-    __asm__("pshufb %1, %0" : "+x"(bytes) : "x"(order));
-    memcpy(to, &bytes, FAST_COPY);
-}
-#endif
-
 /* Copies length bytes from so far behind to[0]: up to FAST_COPY + WORD bytes more are written. */
-INLINE void copy_repeat(uint8_t *to, uint64_t distance, uint64_t length, int quick) {
-#if defined(__x86_64__)
-    if (quick)
-        copy_sixteen_quick(to, distance);
-    else
-#endif
-        copy_sixteen(to, distance);
-    (void)quick;
+INLINE void copy_repeat(uint8_t *to, uint64_t distance, uint64_t length) {
+    copy_sixteen(to, distance);
     if (UNLIKELY(length > FAST_COPY)) {
         uint64_t back = in_words(distance);
         for (uint64_t done = FAST_COPY; done < length; done += WORD)
