@@ -34,10 +34,13 @@ def declarations(records: Records) -> tuple[Declaration, ...]:
     register = records.register
     latest: dict[str, int] = {}
     counts: dict[str, int] = {}
+    declared = register.last_declared
     for index, name in enumerate(register.final_names()):
-        if index not in (UNDECLARED, UNLISTED):
-            latest[name] = max(index, latest.get(name, 0), key=register.last_declared.__getitem__)
-            counts[name] = counts.get(name, 0) + register.records[index]
+        if index in (UNDECLARED, UNLISTED):
+            continue
+        if name not in latest or declared[index] >= declared[latest[name]]:
+            latest[name] = index
+        counts[name] = counts.get(name, 0) + register.records[index]
     return tuple(_declaration(register, name, index, counts[name]) for name, index in latest.items())
 
 

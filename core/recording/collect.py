@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def settle(tracks: Iterable[Samples], earliest: float) -> Settled:
         if not rises:
             duplicate += int(np.count_nonzero(after == before))
             backward += int(np.count_nonzero(after < before))
-        track = _in_order(replace(samples, times=times), earliest, rises)
+        track = _in_order(samples, times, earliest, rises)
         if rises and track.times is times:
             rising.add(times)
         late += len(times) - len(track.times)
@@ -116,7 +116,7 @@ class _Rising:
     def known(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """The array of an earlier track with the same times, or this one."""
         found = self._known.get(_ends(times)) if len(times) else None
-        return times if found is None or not np.array_equal(found, times) else found
+        return times if found is None or not (found == times).all() else found
 
     def holds(self, times: NDArray[np.float64]) -> bool:
         """Whether this very array was added."""
@@ -143,10 +143,11 @@ def finite_or_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _in_order(samples: Samples, earliest: float, rises: bool) -> Track:
-    times, values, unit_of = samples.times, samples.values, samples.unit_of
-    # Of rising times the last is the latest.
-    if not is_in_time(times[-1:] if rises else times, earliest).all():
+def _in_order(samples: Samples, times: NDArray[np.float64], earliest: float, rises: bool) -> Track:
+    values, unit_of = samples.values, samples.unit_of
+    # Of rising times the last is the latest; one number is quicker compared without numpy, and overflows silently.
+    late = bool(len(times)) and float(times[-1]) - earliest > MAXIMUM_SPAN_S
+    if late if rises else not is_in_time(times, earliest).all():
         keep = is_in_time(times, earliest)
         times, values, unit_of = times[keep], values[keep], unit_of[keep]
     if not rises and np.any(times[1:] < times[:-1]):

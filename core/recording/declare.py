@@ -6,7 +6,9 @@ import math
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ MAXIMUM_STRING_BYTES = 1024
 
 MAXIMUM_DECLARATIONS = 100_000
 MAXIMUM_DECLARED_BYTES = 16 << 20
+_ROWS = 64
 """Packets of one recording that are told apart, and their bytes, for unwanted tracks and for the rest alike.
 
 The bounds are ours; real recordings have under 200. Beyond them unwanted tracks share one row, :data:`UNLISTED`; a
@@ -33,11 +36,13 @@ _TOO_MANY = "The file declares more devices and wanted tracks than any recording
 _u32 = Struct("<I").unpack_from
 _device_id = _u32
 _track_head = Struct("<HBB").unpack_from
-_f32 = Struct("<f").unpack_from
-_f64 = Struct("<d").unpack_from
 
-# Behind the unit: f32 minimum, f32 maximum, u32 colour, then these (spec/vitaldb, recording format).
-_RATE_AT, _GAIN_AT, _OFFSET_AT, _DEVICE_AT, _RECORD_BYTES_AT = 12, 16, 24, 33, 37
+# Behind the unit: f32 minimum, f32 maximum, u32 colour, then f32 rate, f64 gain, f64 offset, u8 kind of monitor, u32
+# device, u32 bytes of the records (spec/vitaldb, recording format).
+_tail = Struct("<12xfddxII").unpack_from
+_TAIL_FIELDS = (Struct("<12xf"), Struct("<16xd"), Struct("<24xd"), Struct("<33xI"), Struct("<37xI"))
+_NO_TAIL = (0.0, 1.0, 0.0, None, None)
+_TAIL_BYTES = 41
 
 
 UNDECLARED = 0
@@ -51,9 +56,9 @@ class MalformedPacketError(ValueError):
     """A packet contradicts itself; it is skipped and counted."""
 
 
-@dataclass(frozen=True)
-class TrackPacket:
-    """One track declaration as it stands in the file; ``None`` where the tail is missing.
+class TrackPacket(NamedTuple):
+    """One track declaration as it stands in the file; ``None`` where the tail is missing. (A tuple, as each is made and
+    looked up once a packet.)
 
     ``record_bytes`` is what the track's record packets take, headers included, by the file's own word.
     """
@@ -102,20 +107,16 @@ def parse_track(body: bytes) -> TrackPacket:
     if len(body) - at < 4:
         return TrackPacket(number, kind, code, name)
     unit, at = _string(body, at)
-    tail = body[at:]
-    rate = _f32(tail, _RATE_AT)[0] if len(tail) >= _RATE_AT + 4 else 0.0
-    return TrackPacket(
-        number,
-        kind,
-        code,
-        name,
-        unit,
-        rate_hz=rate if math.isfinite(rate) else 0.0,
-        gain=_f64(tail, _GAIN_AT)[0] if len(tail) >= _GAIN_AT + 8 else 1.0,
-        offset=_f64(tail, _OFFSET_AT)[0] if len(tail) >= _OFFSET_AT + 8 else 0.0,
-        device=_u32(tail, _DEVICE_AT)[0] if len(tail) >= _DEVICE_AT + 4 else None,
-        record_bytes=_u32(tail, _RECORD_BYTES_AT)[0] if len(tail) >= _RECORD_BYTES_AT + 4 else None,
-    )
+    rate, *others = _tail(body, at) if len(body) - at >= _TAIL_BYTES else _short_tail(body[at:])
+    return TrackPacket(number, kind, code, name, unit, rate if math.isfinite(rate) else 0.0, *others)
+
+
+def _short_tail(tail: bytes) -> list[Any]:
+    """What is there of a tail, and for the rest what stands for it."""
+    return [
+        field.unpack_from(tail)[0] if len(tail) >= field.size else otherwise
+        for field, otherwise in zip(_TAIL_FIELDS, _NO_TAIL, strict=True)
+    ]
 
 
 def _string(body: bytes, at: int) -> tuple[str, int]:
@@ -156,18 +157,16 @@ class Register:
     as the track's device has not been declared. ``declared`` counts track packets, ``last_declared[index]`` is
     the count at its latest. The columns ``format``, ``bytes_needed`` (of a value), ``gain``, ``offset``, ``collected``
     (1: its samples may be wanted), and ``records`` and ``record_bytes`` (those met so far, and the bytes of their
-    packets) have one row per index; row :data:`UNDECLARED` stands for no declaration, row :data:`UNLISTED` for
-    unwanted ones beyond the bound, which ``unlisted`` counts.
+    packets) have one row per index, and zeros behind the last one, so that they seldom move; row :data:`UNDECLARED`
+    stands for no declaration, row :data:`UNLISTED` for unwanted ones beyond the bound, which ``unlisted`` counts.
     """
 
     def __init__(self, wanted: Collection[str] | None) -> None:
         self._wanted = None if wanted is None else frozenset(wanted)
-        # A track whose device is still to come may be any wanted one that ends in its bare name.
-        self._endings = {name[start:] for name in self._wanted or () for start in _starts(name)}
+        self._endings, self._ending_bytes = _endings(self._wanted or frozenset())
         self._devices: dict[int, str] = {}
         self._waiting: dict[int, list[int]] = {}
         self._known: dict[tuple[TrackPacket, str | None], int] = {}
-        self._ending_bytes = {ending.encode() for ending in self._endings}
         self._unwanted_room = _Room()
         self._other_room = _Room()
         self.device_names: dict[str, None] = {}
@@ -176,13 +175,13 @@ class Register:
         self.last_declared = [0, 0]
         self.packets = [TrackPacket(0, 0, 0, ""), TrackPacket(0, WAVE, 0, "")]
         self.names: list[str | None] = ["", ""]
-        self.format = array("B", [0, 0])
-        self.bytes_needed = array("q", [0, 0])
-        self.gain = array("d", [1.0, 1.0])
-        self.offset = array("d", [0.0, 0.0])
-        self.collected = array("B", [0, 0])
-        self.records = array("q", [0, 0])
-        self.record_bytes = array("q", [0, 0])
+        self.format = array("B", bytes(_ROWS))
+        self.bytes_needed = array("q", bytes(8 * _ROWS))
+        self.gain = array("d", bytes(8 * _ROWS))
+        self.offset = array("d", bytes(8 * _ROWS))
+        self.collected = array("B", bytes(_ROWS))
+        self.records = array("q", bytes(8 * _ROWS))
+        self.record_bytes = array("q", bytes(8 * _ROWS))
         self.in_force: NDArray[np.int32] = np.full(1 << 16, UNDECLARED, np.int32)
 
     def device(self, body: bytes) -> None:
@@ -252,15 +251,18 @@ class Register:
         return index
 
     def _add_row(self, packet: TrackPacket, collected: bool) -> None:
+        row = len(self.packets) - 1
+        if row == len(self.format):
+            columns = (self.bytes_needed, self.gain, self.offset, self.records, self.record_bytes)
+            for column in (self.format, self.collected, *columns):
+                column.frombytes(bytes(column.itemsize * row))
         # Gain and offset apply to the integer formats only (spec/vitaldb, fine print).
         scaled = packet.format in SENTINELS
-        self.format.append(packet.format)
-        self.bytes_needed.append(FORMAT_BYTES[packet.format] if packet.kind == NUMERIC else 0)
-        self.gain.append(packet.gain if scaled else 1.0)
-        self.offset.append(packet.offset if scaled else 0.0)
-        self.collected.append(collected)
-        self.records.append(0)
-        self.record_bytes.append(0)
+        self.format[row] = packet.format
+        self.bytes_needed[row] = FORMAT_BYTES[packet.format] if packet.kind == NUMERIC else 0
+        self.gain[row] = packet.gain if scaled else 1.0
+        self.offset[row] = packet.offset if scaled else 0.0
+        self.collected[row] = collected
 
     def _may_be_wanted(self, bare: str, name: str | None) -> bool:
         if self._wanted is None:
@@ -282,6 +284,13 @@ class Register:
         self.declared += 1
         self.unlisted += 1
         return number, UNLISTED
+
+
+@cache
+def _endings(wanted: frozenset[str]) -> tuple[frozenset[str], frozenset[bytes]]:
+    """A track whose device is still to come may be any wanted one that ends in its bare name."""
+    endings = frozenset(name[start:] for name in wanted for start in _starts(name))
+    return endings, frozenset(ending.encode() for ending in endings)
 
 
 def _starts(name: str) -> list[int]:

@@ -6,6 +6,7 @@
  * every read lies inside a packet, and every packet inside buffer[0 .. end - 1]. Numbers are put together byte by
  * byte, which compilers turn into one load, so that neither alignment nor byte order of the machine matter.
  */
+#include <float.h>
 #include <stdint.h>
 
 #ifndef CASEMILL_DIGEST
@@ -14,6 +15,7 @@
 
 enum { TRACK = 0, RECORD = 1, DEVICE = 9 };
 enum { HEADER_BYTES = 5, INFO_BYTES = 10, RECORD_BYTES = 2 + INFO_BYTES };
+enum { TIME_AT = HEADER_BYTES + 2, NUMBER_AT = HEADER_BYTES + INFO_BYTES };
 enum { F32 = 1, F64, I8, U8, I16, U16, I32, U32 };
 enum { UNDECLARED = 0 };
 enum { END = 0, DECLARATION = 1, NO_ROOM = 2 };
@@ -62,11 +64,11 @@ typedef struct {
     double *taken_values;
 } Walk;
 
-static uint32_t u16(const uint8_t *at) { return (uint32_t)at[0] | (uint32_t)at[1] << 8; }
+static inline uint32_t u16(const uint8_t *at) { return (uint32_t)at[0] | (uint32_t)at[1] << 8; }
 
-static uint32_t u32(const uint8_t *at) { return u16(at) | u16(at + 2) << 16; }
+static inline uint32_t u32(const uint8_t *at) { return u16(at) | u16(at + 2) << 16; }
 
-static uint64_t u64(const uint8_t *at) { return (uint64_t)u32(at) | (uint64_t)u32(at + 4) << 32; }
+static inline uint64_t u64(const uint8_t *at) { return (uint64_t)u32(at) | (uint64_t)u32(at + 4) << 32; }
 
 static double f64(uint64_t bits) {
     union {
@@ -88,7 +90,7 @@ static double f32(uint32_t bits) {
 
 static double missing(void) { return f64(UINT64_C(0x7ff8000000000000)); }
 
-static int is_finite(double value) { return value - value == 0.0; }
+static inline int is_finite(double value) { return value >= -DBL_MAX && value <= DBL_MAX; }
 
 /* The whole number, or "missing" where it is the format's sentinel. */
 static double whole(int64_t value, int64_t sentinel) { return value == sentinel ? missing() : (double)value; }
@@ -98,7 +100,7 @@ static int64_t with_sign(uint32_t raw, int bits) {
     return ((int64_t)raw ^ half) - half;
 }
 
-static double read_value(const uint8_t *at, uint8_t format) {
+static inline double read_value(const uint8_t *at, uint8_t format) {
     switch (format) {
     case F32: return f32(u32(at));
     case F64: return f64(u64(at));
@@ -112,17 +114,69 @@ static double read_value(const uint8_t *at, uint8_t format) {
     }
 }
 
-static void take(Walk *walk, int64_t at, int32_t row, double time, const uint8_t *value_at) {
-    double value = read_value(value_at, walk->format[row]) * walk->gain[row] + walk->offset[row];
-    walk->taken_rows[at] = row;
-    walk->taken_times[at] = time;
-    walk->taken_values[at] = is_finite(value) ? value : missing();
+static inline double sound(double value) { return is_finite(value) ? value : missing(); }
+
+/* The values of some records of one track: the first stands at this place, each so many bytes behind the last. */
+static inline void read_values(
+    const Walk *walk, int32_t row, const uint8_t *at, int64_t bytes, int64_t count, double *values
+) {
+    const uint8_t format = walk->format[row];
+    const double gain = walk->gain[row], offset = walk->offset[row];
+    if (format == F32)
+        for (int64_t place = 0; place < count; place++, at += bytes)
+            values[place] = sound(f32(u32(at)) * gain + offset);
+    else
+        for (int64_t place = 0; place < count; place++, at += bytes)
+            values[place] = sound(read_value(at, format) * gain + offset);
+}
+
+/* Samples of one track at these times go behind those that were taken so far. */
+static inline void take(
+    Walk *walk, int64_t taken, int32_t row, const double *times, const uint8_t *value_at, int64_t bytes, int64_t count
+) {
+    int32_t *const rows = walk->taken_rows + taken;
+    double *const taken_times = walk->taken_times + taken;
+    read_values(walk, row, value_at, bytes, count, walk->taken_values + taken);
+    for (int64_t place = 0; place < count; place++) {
+        rows[place] = row;
+        taken_times[place] = times[place];
+    }
 }
 
 /* The later of two times, and the earlier one; any time is either where there is none yet (NaN). */
 static double later(double latest, double time) { return latest >= time ? latest : time; }
 
 static double earlier(double earliest, double time) { return earliest <= time ? earliest : time; }
+
+/* Whether two record packets say the same of themselves: type, length, length of the information block, and track. */
+static inline int are_alike(const uint8_t *one, const uint8_t *other) {
+    return (u64(one) ^ u64(other)) << 8 == 0 && u16(one + NUMBER_AT) == u16(other + NUMBER_AT);
+}
+
+/* More are taken as another run: between the two passes over them they stay in the first cache. */
+enum { LONGEST_RUN = 256 };
+
+/*
+ * In recordings that have each track on end, what follows a sound record differs from it in time and value alone. How
+ * many such records follow one of so many bytes, in rising order of time; theirs are the next times and samples.
+ */
+static int64_t follow(Walk *walk, const uint8_t *packet, int64_t bytes, int64_t good, int64_t taken) {
+    const uint8_t *const end = walk->buffer + walk->end, *next = packet + bytes;
+    double *const times = walk->good_times + good;
+    double latest = f64(u64(packet + TIME_AT));
+    const int64_t most = walk->room - good < LONGEST_RUN ? walk->room - good : LONGEST_RUN;
+    int64_t count = 0;
+    for (; count < most && end - next >= bytes && are_alike(packet, next); count++, next += bytes) {
+        double time = f64(u64(next + TIME_AT));
+        if (!(time >= latest && time <= DBL_MAX))
+            break;
+        times[count] = latest = time;
+    }
+    const int32_t row = walk->in_force[u16(packet + NUMBER_AT)];
+    if (walk->collected[row])
+        take(walk, taken, row, times, packet + bytes + TIME_AT + u16(packet + HEADER_BYTES), bytes, count);
+    return count;
+}
 
 /*
  * Walk until a packet is not complete, behind a track or device packet, or until there is no room.
@@ -188,8 +242,19 @@ int casemill_walk(Walk *walk) {
             block_earliest = earlier(block_earliest, time);
             block_latest = later(block_latest, time);
             if (collected[row]) {
-                take(walk, taken, row, time, body + value_at);
+                take(walk, taken, row, &time, body + value_at, 0, 1);
                 taken += 1;
+            }
+            if (end - position >= HEADER_BYTES + length && are_alike(packet, buffer + position)) {
+                int64_t run = follow(walk, packet, HEADER_BYTES + length, good, taken);
+                records[row] += run;
+                record_bytes[row] += run * (HEADER_BYTES + length);
+                position += run * (HEADER_BYTES + length);
+                packets += run;
+                met += run;
+                good += run;
+                taken += collected[row] ? run : 0;
+                block_latest = run ? later(block_latest, good_times[good - 1]) : block_latest;
             }
         }
     }

@@ -84,6 +84,69 @@ def test_any_packets_are_read_the_same(parts: list[bytes], wanted: set[str] | No
     assert_same(content[: len(content) - cut], wanted)
 
 
+intervals = st.sampled_from([1.0, 1.0, 1.0, 0.0, -1.0, 1e-9, 200_000.0, -200_000.0, np.nan, np.inf, -np.inf])
+runs = st.tuples(
+    numbers,
+    st.one_of(st.lists(intervals, max_size=12), st.integers(250, 260).map(lambda count: [1.0] * count)),
+    st.sampled_from([b"", b"\1", b"\0\0\x80\x3f", b"\0\0\x80\x7f", b"\xff" * 4, bytes(8), bytes(30)]),
+    st.sampled_from([10, 10, 11]),
+)
+
+
+def run_of(number: int, steps: list[float], value: bytes, info: int) -> bytes:
+    """Records that differ in their times alone, and in the last byte of some values."""
+    at, parts = T, []
+    for place, step in enumerate(steps):
+        at = at + step if np.isfinite(step) and np.isfinite(at) else step
+        last = bytes([place % 3]) if value and place % 5 == 4 else value[-1:]
+        parts.append(record(number, at, value[:-1] + last, info=info))
+        at = at if np.isfinite(at) else T + place
+    return b"".join(parts)
+
+
+@needs_library
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(declarations, min_size=1, max_size=6), st.lists(runs, max_size=6), st.lists(declarations, max_size=1),
+    st.sampled_from([None, {"A/HR", "B/X"}]), st.integers(0, 30),
+)  # fmt: skip
+def test_any_runs_of_records_that_are_alike(
+    declared: list[bytes],
+    parts: list[tuple[int, list[float], bytes, int]],
+    late: list[bytes],
+    wanted: set[str] | None,
+    cut: int,
+) -> None:
+    content = header(27, start=T, packed=1) + device(1, "A") + device(2, "B") + b"".join(declared)
+    content += b"".join([*(run_of(*part) for part in parts), *late, *(run_of(*part) for part in parts[::-1])])
+    assert_same(content[: len(content) - cut], wanted)
+
+
+@needs_library
+@pytest.mark.parametrize("bytes_more", [1, 256])
+def test_records_of_one_length_with_other_information_blocks(bytes_more: int) -> None:
+    value = struct.pack("<f", 7.0)
+    one = record(1, T, value + bytes(bytes_more))
+    other = record(1, T + 1, value, info=10 + bytes_more)
+    assert len(one) == len(other)
+    content = header() + device(1, "A") + track(1, "X") + one + other + other + one
+    assert_same(content)
+    recording = read(content, False, None)
+    assert isinstance(recording, Recording)
+    assert recording.tracks["A/X"].values.tolist() == [7.0] * 4
+
+
+@needs_library
+@pytest.mark.parametrize("code", range(1, 9))
+def test_a_track_on_end_is_read_the_same_across_blocks(code: int) -> None:
+    rng = random.Random(code)
+    body = [device(1, "A"), track(1, "X", code=code, gain=0.3, offset=-7.0), track(2, "Y", code=code)]
+    for number in (1, 2, 1):
+        body += [record(number, T + place // 3, rng.randbytes(8)) for place in range(15_000)]
+    assert_same(header() + b"".join(body))
+    assert_same(header() + b"".join(body), {"A/Y"})
+
+
 @needs_library
 def test_noise_is_read_the_same() -> None:
     rng = random.Random(1)

@@ -14,11 +14,13 @@ from hypothesis.extra.numpy import arrays
 from core.compile import PLAIN, system_compiler
 from core.library import LibraryError
 from core.workloads.vitaldb import grid_native
+from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURES
 from core.workloads.vitaldb.grid import impute, normalise, normalised_grid
 from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
-from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _edges, case_histograms
+from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _all_edges, _edges, case_histograms
 from core.workloads.vitaldb.signals import Signals
+from core.workloads.vitaldb.windows import count_windows, observed_share
 
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
 
@@ -67,15 +69,45 @@ def test_every_edge_and_its_neighbours() -> None:
     for feature in FEATURES:
         edges = _edges(feature)
         near = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf), [np.inf, -np.inf]])
-        found = grid_native.histogram(load_library(), near, edges)
+        found = grid_native.histograms(load_library(), near[:, None], edges[None])[0]
         expected = np.bincount(np.searchsorted(edges, near, side="right"), minlength=HISTOGRAM_BINS + 2)
         assert found.tolist() == expected.tolist()
 
 
-def test_uneven_edges_are_found_too() -> None:
-    edges = np.array([-3.0, 0.0, 0.5, 1000.0])
-    values = np.array([-4.0, -3.0, -1.0, 0.0, 0.25, 0.5, 999.0, 1000.0, np.nan])
-    assert grid_native.histogram(load_library(), values, edges).tolist() == [1, 2, 2, 2, 1]
+def test_edges_stand_at_equal_distances_as_the_library_takes_for_granted() -> None:
+    for edges in _all_edges():
+        shares = (edges - edges[0]) / (edges[-1] - edges[0]) * HISTOGRAM_BINS
+        assert np.abs(shares - np.arange(HISTOGRAM_BINS + 1)).max() < 1e-6
+
+
+def test_two_edges() -> None:
+    values = np.array([-4.0, -3.0, -1.0, 0.0, 0.25, np.inf, -np.inf, np.nan])
+    found = grid_native.histograms(load_library(), values[:, None], np.array([[-3.0, 0.0]]))
+    assert found.tolist() == [[2, 2, 3]]
+
+
+@given(
+    grid=st.integers(0, 90).flatmap(lambda length: arrays(np.float64, (length, 3), elements=some_values)),
+    window_s=st.integers(1, 40),
+    step_s=st.integers(1, 50),
+    horizon_s=st.integers(0, 3),
+)
+def test_any_observed_share(grid: np.ndarray, window_s: int, step_s: int, horizon_s: int) -> None:
+    configuration = Configuration(window_s=window_s, step_s=step_s, horizon_s=horizon_s)
+    count = count_windows(len(grid), configuration)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLAIN, "1")
+        expected = observed_share(grid, count, configuration)
+        patch.setenv(PLAIN, "0")
+        assert usable_library() is not None
+        found = observed_share(grid, count, configuration)
+    assert (found.shape, found.dtype, found.tobytes()) == (expected.shape, np.float32, expected.tobytes())
+
+
+def test_no_window_may_go_beyond_the_grid() -> None:
+    with pytest.raises(ValueError, match="beyond"):
+        grid_native.observed_share(load_library(), np.zeros((10, 2)), 2, 6, 5)
+    assert grid_native.observed_share(load_library(), np.zeros((11, 2)), 2, 6, 5).tolist() == [[1, 1], [1, 1]]
 
 
 def test_rules_of_any_feature() -> None:
@@ -83,7 +115,7 @@ def test_rules_of_any_feature() -> None:
     for gap_holds in (False, True):
         for after_hold_s in (0, 1, 2, 100):
             feature = replace(FEATURES[0], gap_holds=gap_holds, after_hold_s=after_hold_s, before=3.0, after=4.0)
-            found = grid_native.normalised_grid(load_library(), values[:, None], [feature])
+            found = grid_native.normalised_grid(load_library(), values[:, None], (feature,))
             assert found[:, 0].tolist() == normalise(impute(values, feature), feature).tolist()
 
 

@@ -168,9 +168,9 @@ def test_windows_and_targets_stand_where_the_spec_says(window: int, step: int, h
 
 def test_observed_is_the_share_of_each_window() -> None:
     configuration = Configuration(window_s=4, step_s=2, horizon_s=0)
-    observed = np.zeros((8, 16), np.bool_)
-    observed[[0, 1, 5], 0] = True
-    shares = observed_share(observed, 3, configuration)
+    grid = np.full((8, 16), np.nan)
+    grid[[0, 1, 5], 0] = 7.0
+    shares = observed_share(grid, 3, configuration)
     assert shares[:, 0].tolist() == [0.5, 0.25, 0.25]
     assert not shares[:, 1:].any()
 

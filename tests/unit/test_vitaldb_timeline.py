@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.recording.collect import Samples, settle
-from core.workloads.vitaldb.grid import hold_seconds, resample, taken
+from core.workloads.vitaldb.grid import hold_seconds, resample, take
 from core.workloads.vitaldb.timeline import Timelines
 
 
@@ -56,7 +56,8 @@ def test_the_grid_of_a_timeline() -> None:
     recorded = np.array([10.5, 12.0, 19.0])
     values = np.array([1.0, 2.0, 3.0])
     timeline = Timelines(10.0).of(recorded)
-    grid = taken(values, timeline.places(12))
+    grid = np.empty(12)
+    take(values, timeline.places(12), grid)
     np.testing.assert_array_equal(grid, resample(recorded - 10.0, values, hold_seconds(recorded), 12))
     assert timeline.places(12) is timeline.places(12)
     assert len(timeline.places(3)) == 3

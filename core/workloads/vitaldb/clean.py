@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.workloads.vitaldb.units import Quantity
+from core.workloads.vitaldb import grid_native
+from core.workloads.vitaldb.units import Factors, Quantity
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", np.float64, np.int64)
 
 BOUNDS: dict[Quantity, tuple[float, float]] = {
     Quantity.HEART_RATE: (1, 300),
@@ -33,6 +37,41 @@ BOUNDS: dict[Quantity, tuple[float, float]] = {
 PRESSURE_TOLERANCE_MMHG = 2.0
 
 
+@dataclass(frozen=True)
+class Cleaned:
+    """Samples of one track [n] in the quantity's default unit and in the feature's, and which are ``valid``; how many
+    had no value, and how many one that cannot be."""
+
+    default: Floats
+    written: Floats
+    valid: NDArray[np.bool_]
+    missing: int
+    out_of_bounds: int
+
+
+def clean(
+    quantity: Quantity, values: Floats, unit_of: NDArray[np.int16], by_unit: Sequence[Factors], dose: float
+) -> Cleaned:
+    """``values`` [n], each in the unit that ``unit_of`` [n] says, converted and judged; ``dose`` is what it takes from
+    the converted unit to the feature's."""
+    if quantity is Quantity.OXYGEN_FRACTION:
+        values = fractions_to_percent(values)
+    default = _scaled(values, [entry.to_default for entry in by_unit], unit_of)
+    written = _scaled(values, [entry.to_written for entry in by_unit], unit_of)
+    valid = possible(quantity, default)
+    invalid = len(valid) - int(np.count_nonzero(valid))
+    missing = int(np.count_nonzero(np.isnan(values))) if invalid else 0
+    return Cleaned(default, written if dose == 1.0 else written * dose, valid, missing, invalid - missing)
+
+
+def _scaled(values: Floats, by_unit: list[float], unit_of: NDArray[np.int16]) -> Floats:
+    """Each value times its unit's factor; mostly there is one for all, and mostly it is 1."""
+    if len(set(by_unit)) != 1:
+        factor: Floats = np.array(by_unit)[unit_of]
+        return values * factor
+    return values if by_unit[0] == 1.0 else values * by_unit[0]
+
+
 def possible(quantity: Quantity, values: Floats) -> NDArray[np.bool_]:
     """Which values [n], in the default unit, are physically possible; NaN and infinities are not."""
     low, high = BOUNDS[quantity]
@@ -42,6 +81,33 @@ def possible(quantity: Quantity, values: Floats) -> NDArray[np.bool_]:
 def fractions_to_percent(values: Floats) -> Floats:
     """Oxygen given as a fraction (above 0, at most 1) in per cent; the rest as it is."""
     return np.where((values > 0) & (values <= 1), values * 100.0, values)
+
+
+Pressure = tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]
+"""One pressure's samples [n]: their seconds, rising, their values in mmHg, and which are valid."""
+
+
+def drop_contradictions(pressures: Sequence[Pressure]) -> list[int]:
+    """Systolic, diastolic and mean of one source, in this order: valid samples of the :func:`inconsistent_seconds`
+    become invalid; how many of each."""
+    library = grid_native.usable_library()
+    if library is not None:
+        return grid_native.drop_contradictions(library, pressures, PRESSURE_TOLERANCE_MMHG)
+    wrong = inconsistent_seconds(
+        [_only_valid(seconds, valid) for seconds, _, valid in pressures],
+        [_only_valid(values, valid) for _, values, valid in pressures],
+    )
+    hits = [0] * len(pressures)
+    if len(wrong):
+        for which, (seconds, _, valid) in enumerate(pressures):
+            hit = valid & np.isin(seconds, wrong)
+            hits[which] = int(np.count_nonzero(hit))
+            valid &= ~hit
+    return hits
+
+
+def _only_valid(samples: NDArray[Number], valid: NDArray[np.bool_]) -> NDArray[Number]:
+    return samples if valid.all() else samples[valid]
 
 
 def inconsistent_seconds(seconds: Sequence[NDArray[np.int64]], values: Sequence[Floats]) -> NDArray[np.int64]:

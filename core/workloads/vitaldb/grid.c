@@ -1,21 +1,25 @@
 /*
- * The last steps from a grid to windows, in one pass each: histograms, imputation and normalisation
- * (spec/vitaldb, steps 5 and 6). grid.py and quality.py do the same with numpy; both give the same results to the bit.
+ * The grid of a case in C: here its last steps, in one pass each (histograms, observed shares, imputation and
+ * normalisation: spec/vitaldb, steps 5, 6 and 8), in grid_samples.h the first ones. numpy does the same in the modules
+ * of this folder; both give the same results to the bit.
  */
 #include <stdint.h>
+#include <string.h>
+
+#include "grid_samples.h"
 
 #ifndef CASEMILL_DIGEST
 #define CASEMILL_DIGEST "unknown"
 #endif
 
-enum { BLOCK_S = 512 };
+/* What is done to a block is done to all of it, however many of its seconds there are: loops of a fixed length become
+ * vectors. */
+enum { BLOCK_S = 256 };
 
 typedef struct {
     int64_t last;    /* the last second with a value; -1: there is none */
     int64_t is_seen; /* whether one was met */
     double latest;
-    double value; /* what was normalised last, and what it gave */
-    double normalised;
 } State;
 
 /* Mirrored field by field in grid_native.py; the state is this library's own. */
@@ -29,37 +33,62 @@ typedef struct {
     State state;
 } Rule;
 
-/* How many of the rising edges are not above the value. They mostly stand at equal distances, so a guess is mostly right. */
-static int64_t edges_up_to(double value, const double *edges, int64_t count) {
-    double share = (value - edges[0]) / (edges[count - 1] - edges[0]) * (double)(count - 1);
-    int64_t bin = share > 0 ? share < (double)count ? (int64_t)share + 1 : count : 0;
-    while (bin > 0 && value < edges[bin - 1])
-        bin -= 1;
-    while (bin < count && value >= edges[bin])
-        bin += 1;
-    return bin;
+/* Where each stretch of one value begins, and behind the last one the end; how many there are. One value or more. */
+static int64_t stretches(const double *values, int64_t count, int32_t *starts) {
+    int64_t found = 1;
+    starts[0] = 0;
+    for (int64_t at = 1; at < count; at++) {
+        starts[found] = (int32_t)at;
+        found += values[at] != values[at - 1];
+    }
+    starts[found] = (int32_t)count;
+    return found;
 }
 
-/* counts[i] is raised by the seconds whose value has i edges up to it; NaN counts nowhere. Two edges or more. */
-void casemill_histogram(const double *values, int64_t seconds, const double *edges, int64_t edge_count, int64_t *counts) {
-    double latest = 0;
-    int64_t bin = -1;
-    for (int64_t second = 0; second < seconds; second++) {
-        double value = values[second];
-        if (value != value)
-            continue;
-        /* A value stands for several seconds. */
-        if (bin < 0 || value != latest) {
-            latest = value;
-            bin = edges_up_to(value, edges, edge_count);
+/*
+ * rows: a feature's seconds on end, NaN where nothing was measured; edges: of each feature, rising at equal distances
+ * (up to a quarter of one), two or more. counts [features][edge_count + 1]: [.][i] is raised by the seconds whose value
+ * has i edges up to it. A value mostly stands for several seconds.
+ */
+void casemill_histograms(
+    const double *rows, int64_t seconds, int64_t features, const double *edges, int64_t edge_count, int64_t *counts
+) {
+    int32_t starts[BLOCK_S + 1];
+    for (int64_t feature = 0; feature < features; feature++, edges += edge_count, counts += edge_count + 1) {
+        const double scale = (double)(edge_count - 1) / (edges[edge_count - 1] - edges[0]);
+        for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
+            const double *values = rows + feature * seconds + begin;
+            int64_t found = stretches(values, seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S, starts);
+            for (int64_t stretch = 0; stretch < found; stretch++) {
+                double value = values[starts[stretch]];
+                /* The edge before the one that is nearest, so that it is certain which ones but two are above. */
+                double share = (value - edges[0]) * scale - 0.5;
+                share = share > 0.0 ? share : 0.0;
+                share = share < (double)(edge_count - 2) ? share : (double)(edge_count - 2);
+                int64_t low = (int64_t)share, bin = low + (value >= edges[low]) + (value >= edges[low + 1]);
+                counts[bin] += value == value ? starts[stretch + 1] - starts[stretch] : 0;
+            }
         }
-        counts[bin] += 1;
     }
 }
 
-static double normalise(const Rule *rule, double value) {
-    double scaled = (value - rule->minimum) * 2.0 / rule->span - 1.0;
-    return scaled < -1.0 ? -1.0 : scaled > 1.0 ? 1.0 : scaled;
+/* shares [windows][features]: of each window's seconds, those with a value. totals: room for seconds + 1. */
+void casemill_observed(
+    const double *rows, int64_t seconds, int64_t features, int64_t windows, int64_t window_s, int64_t step_s,
+    int32_t *totals, float *shares
+) {
+    for (int64_t feature = 0; feature < features; feature++, rows += seconds) {
+        int32_t total = 0;
+        for (int64_t second = 0; second < seconds; second++) {
+            totals[second] = total;
+            total += rows[second] == rows[second];
+        }
+        totals[seconds] = total;
+        for (int64_t window = 0; window < windows; window++) {
+            const int32_t *start = totals + window * step_s;
+            shares[window * features + feature] = (float)((double)(start[window_s] - start[0]) / (double)window_s);
+        }
+    }
 }
 
 static double imputed(const Rule *rule, State *state, int64_t second, double value) {
@@ -75,11 +104,22 @@ static double imputed(const Rule *rule, State *state, int64_t second, double val
     return second <= state->last + rule->after_hold_s ? state->latest : rule->after;
 }
 
+static void normalise(const Rule *rule, const double *filled, float *normalised) {
+    const double minimum = rule->minimum, span = rule->span;
+    for (int at = 0; at < BLOCK_S; at++) {
+        float scaled = (float)((filled[at] - minimum) * 2.0 / span - 1.0);
+        scaled = scaled > -1.0f ? scaled : -1.0f;
+        normalised[at] = scaled < 1.0f ? scaled : 1.0f;
+    }
+}
+
 /*
  * rows: a feature's seconds on end, NaN where nothing was measured; out: a second's features on end, none missing.
  * In blocks, so that a second's features are written while they stand in a cache.
  */
 void casemill_normalised(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
+    double filled[BLOCK_S] = {0};
+    float normalised[BLOCK_S];
     for (int64_t feature = 0; feature < features; feature++) {
         const double *row = rows + feature * seconds;
         State *state = &rules[feature].state;
@@ -87,28 +127,23 @@ void casemill_normalised(const double *rows, int64_t seconds, int64_t features, 
         while (state->last >= 0 && row[state->last] != row[state->last])
             state->last -= 1;
         state->is_seen = 0;
-        state->value = rules[feature].before;
-        state->normalised = normalise(rules + feature, state->value);
     }
     for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
-        int64_t end = begin + BLOCK_S < seconds ? begin + BLOCK_S : seconds;
+        int64_t count = seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S;
         for (int64_t feature = 0; feature < features; feature++) {
-            const double *row = rows + feature * seconds;
-            const Rule *rule = rules + feature;
+            const double *row = rows + feature * seconds + begin;
+            Rule *rule = rules + feature;
             State state = rule->state;
-            for (int64_t second = begin; second < end; second++) {
-                double value = imputed(rule, &state, second, row[second]);
-                if (value != state.value) {
-                    state.value = value;
-                    state.normalised = normalise(rule, value);
-                }
-                out[second * features + feature] = (float)state.normalised;
-            }
-            rules[feature].state = state;
+            for (int64_t at = 0; at < count; at++)
+                filled[at] = imputed(rule, &state, begin + at, row[at]);
+            rule->state = state;
+            normalise(rule, filled, normalised);
+            for (int64_t at = 0; at < count; at++)
+                out[(begin + at) * features + feature] = normalised[at];
         }
     }
 }
 
 const char *casemill_digest(void) { return CASEMILL_DIGEST; }
 
-int64_t casemill_grid_bytes(void) { return (int64_t)sizeof(Rule); }
+int64_t casemill_grid_bytes(void) { return (int64_t)(sizeof(Rule) + sizeof(Pressure)); }

@@ -9,7 +9,7 @@ from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.features import FEATURES, Feature
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
+Places = NDArray[np.int32]
 
 HOLD_INTERVALS = 1.5
 SHORTEST_HOLD_S = 2.0
@@ -26,12 +26,18 @@ def hold_seconds(times: Floats) -> float:
     """
     if len(times) < 2:
         return SHORTEST_HOLD_S
-    interval = _median(np.diff(times))
+    interval = _median_interval(times)
     return min(max(HOLD_INTERVALS * interval, SHORTEST_HOLD_S), LONGEST_HOLD_S)
 
 
 _FEW = 1000
 _SAMPLED = 128
+
+
+def _median_interval(times: Floats) -> float:
+    library = grid_native.usable_library()
+    found = None if library is None else grid_native.median_interval(library, times)
+    return _median(np.diff(times)) if found is None else found
 
 
 def _median(values: Floats) -> float:
@@ -60,25 +66,41 @@ def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Float
     >>> resample(np.array([0.5, 4.0]), np.array([7.0, 8.0]), 2.0, 5)
     array([ 7.,  7.,  7., nan,  8.])
     """
-    return taken(values, places(times, hold_s, length))
+    row = np.empty(length)
+    take(values, places(times, None, hold_s, length), row)
+    return row
 
 
-def places(times: Floats, hold_s: float, length: int) -> Places:
-    """Which of the samples at ``times`` each second takes, [length], -1 where none holds; see :func:`resample`."""
+def places(times: Floats, valid: NDArray[np.bool_] | None, hold_s: float, length: int) -> Places:
+    """Which of the samples at ``times`` [n] each second takes, [length], -1 where none holds; see :func:`resample`.
+
+    Those that are not ``valid`` [n] do not count; None: all are.
+    """
+    library = grid_native.usable_library()
+    if library is not None:
+        return grid_native.places(library, times, valid, hold_s, length)
+    if valid is not None:
+        # At the end what stands for -1.
+        chosen = np.append(np.flatnonzero(valid), -1)
+        return chosen[places(times[valid], None, hold_s, length)].astype(np.int32)
     within = times[: np.searchsorted(times, length)]
     if length == 0 or len(within) == 0:
-        return np.full(length, -1, np.intp)
+        return np.full(length, -1, np.int32)
     # t < k + 1 is the same as floor(t) <= k, so counting the samples of each second finds the last one before k + 1.
     seconds = np.maximum(np.floor(within), 0.0).astype(np.intp)
     position = np.cumsum(np.bincount(seconds, minlength=length)) - 1
     position[np.arange(length) - within[position] > hold_s] = -1
     position[: seconds[0]] = -1
-    return position
+    return position.astype(np.int32)
 
 
-def taken(values: Floats, where: Places) -> Floats:
-    """The values at these places, NaN at -1."""
-    return np.append(values, np.nan)[where]
+def take(values: Floats, where: Places, row: Floats) -> None:
+    """Fill ``row`` [length] with the values at these places, NaN at -1; ``where`` is of as many samples."""
+    library = grid_native.usable_library()
+    if library is not None:
+        grid_native.take(library, values, where, row)
+    else:
+        row[:] = np.append(values, np.nan)[where]
 
 
 def impute(values: Floats, feature: Feature) -> Floats:

@@ -1,4 +1,8 @@
-"""The last steps of the grid by the library of ``grid.c``, where there is one (:func:`usable_library`)."""
+"""The steps of the grid by the library of ``grid.c``, where there is one (:func:`usable_library`).
+
+Each function gives what numpy gives to the bit; arrays are taken as they stand in memory, so that all must be whole
+(C-contiguous) and of the kinds that are named.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,18 @@ from core.workloads.vitaldb.features import Feature
 SOURCE = Path(__file__).with_name("grid.c")
 LIBRARY = library_of(SOURCE)
 
+Floats = NDArray[np.float64]
+Valid = NDArray[np.bool_]
+Places = NDArray[np.int32]
+
 _INTEGER, _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+
+_MEDIAN_ROUNDS = 64
+"""A round mostly halves what is left, and no recording has 2**22 records of a track."""
 
 
 class _State(ctypes.Structure):
-    _fields_ = (
-        ("last", _INTEGER),
-        ("is_seen", _INTEGER),
-        ("latest", _NUMBER),
-        ("value", _NUMBER),
-        ("normalised", _NUMBER),
-    )
+    _fields_ = (("last", _INTEGER), ("is_seen", _INTEGER), ("latest", _NUMBER))
 
 
 class _Rule(ctypes.Structure):
@@ -44,14 +49,47 @@ class _Rule(ctypes.Structure):
     )
 
 
+class _Pressure(ctypes.Structure):
+    """``Pressure`` of grid_samples.h, field by field."""
+
+    _fields_ = (
+        ("seconds", _ADDRESS),
+        ("values", _ADDRESS),
+        ("valid", _ADDRESS),
+        ("count", _INTEGER),
+        ("hits", _INTEGER),
+        ("begin", _INTEGER),
+        ("at", _INTEGER),
+        ("last", _INTEGER),
+    )
+
+
+class _Mirrored(ctypes.Structure):
+    """Every structure that is mirrored; the library tells the size of all of them together."""
+
+    _fields_ = (("rule", _Rule), ("pressure", _Pressure))
+
+
 def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     """The compiled steps; errors as :func:`core.library.load`."""
-    library = load(path, SOURCE, "casemill_grid_bytes", _Rule)
-    library.casemill_histogram.argtypes = (_ADDRESS, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS)
-    library.casemill_histogram.restype = None
-    library.casemill_normalised.argtypes = (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS)
-    library.casemill_normalised.restype = None
+    library = load(path, SOURCE, "casemill_grid_bytes", _Mirrored)
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes = arguments
+        function.restype = None
+    library.casemill_median_interval.restype = _NUMBER
     return library
+
+
+_ARGUMENTS = {
+    "casemill_contradictions": (_ADDRESS, _NUMBER),
+    "casemill_places": (_INTEGER, _ADDRESS, _ADDRESS, _NUMBER, _INTEGER, _ADDRESS),
+    "casemill_taken": (_ADDRESS, _INTEGER, _ADDRESS, _ADDRESS),
+    "casemill_median_interval": (_INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
+    "casemill_histograms": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
+    "casemill_observed": (_ADDRESS, *[_INTEGER] * 5, _ADDRESS, _ADDRESS),
+    "casemill_normalised": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS),
+}
 
 
 @cache
@@ -67,27 +105,80 @@ def usable_library() -> ctypes.CDLL | None:
     return None if is_plain() else _library()
 
 
-def histogram(library: ctypes.CDLL, values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Seconds below, between and above the rising ``edges`` [n]: int64 [n + 1]; ``values`` [T] without its NaN."""
-    values = np.ascontiguousarray(values)
-    counts = np.zeros(len(edges) + 1, np.int64)
-    library.casemill_histogram(
-        values.ctypes.data, len(values), edges.ctypes.data, len(edges), counts.ctypes.data
-    )  # fmt: skip
+def drop_contradictions(
+    library: ctypes.CDLL, pressures: Sequence[tuple[NDArray[np.int64], Floats, Valid]], tolerance: float
+) -> list[int]:
+    """As :func:`core.workloads.vitaldb.clean.drop_contradictions`."""
+    systolic, diastolic, mean = (
+        _Pressure(*(array.ctypes.data for array in one), count=min(map(len, one))) for one in pressures
+    )
+    found = (_Pressure * 3)(systolic, diastolic, mean)
+    library.casemill_contradictions(ctypes.addressof(found), tolerance)
+    return [one.hits for one in found]
+
+
+def median_interval(library: ctypes.CDLL, times: Floats) -> float | None:
+    """The median interval between two ``times`` or more; None where looking for it took too long."""
+    count = len(times)
+    intervals = np.empty(count - 1)
+    found: float = library.casemill_median_interval(count, times.ctypes.data, _MEDIAN_ROUNDS, intervals.ctypes.data)
+    return found if found == found else None
+
+
+def places(library: ctypes.CDLL, times: Floats, valid: Valid | None, hold_s: float, length: int) -> Places:
+    """As :func:`core.workloads.vitaldb.grid.places`, of the ``valid`` ones among the samples; None: of all."""
+    found = np.empty(length + 1, np.int32)
+    count = len(times) if valid is None else min(len(times), len(valid))
+    library.casemill_places(
+        count, times.ctypes.data, None if valid is None else valid.ctypes.data, hold_s, length, found.ctypes.data
+    )
+    return found[:-1]
+
+
+def take(library: ctypes.CDLL, values: Floats, where: Places, row: Floats) -> None:
+    """Fill ``row`` as :func:`core.workloads.vitaldb.grid.take`; ``where`` comes from :func:`places` of so many times as
+    there are ``values``."""
+    library.casemill_taken(values.ctypes.data, len(row), where.ctypes.data, row.ctypes.data)
+
+
+def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.int64]:
+    """Of each feature of the ``grid`` [T, F], the seconds below, between and above its rising ``edges`` [F, n ≥ 2]:
+    int64 [F, n + 1]. NaN counts nowhere."""
+    rows, edges = np.ascontiguousarray(grid.T), np.ascontiguousarray(edges)
+    features, seconds = rows.shape
+    counts = np.zeros((features, edges.shape[1] + 1), np.int64)
+    library.casemill_histograms(
+        rows.ctypes.data, seconds, features, edges.ctypes.data, edges.shape[1], counts.ctypes.data
+    )
     return counts
 
 
-def normalised_grid(
-    library: ctypes.CDLL, grid: NDArray[np.float64], features: Sequence[Feature]
-) -> NDArray[np.float32]:
+def observed_share(library: ctypes.CDLL, grid: Floats, count: int, window_s: int, step_s: int) -> NDArray[np.float32]:
+    """As :func:`core.workloads.vitaldb.windows.observed_share`; all ``count`` windows lie in the ``grid`` [T, F]."""
+    rows = np.ascontiguousarray(grid.T)
+    features, seconds = rows.shape
+    if count and (count - 1) * step_s + window_s > seconds:
+        raise ValueError("a window goes beyond the grid")
+    totals, shares = np.empty(seconds + 1, np.int32), np.empty((count, features), np.float32)
+    library.casemill_observed(
+        rows.ctypes.data, seconds, features, count, window_s, step_s, totals.ctypes.data, shares.ctypes.data
+    )
+    return shares
+
+
+@cache
+def _rules(features: tuple[Feature, ...]) -> bytes:
+    rules = (
+        _Rule(one.before, one.after, one.minimum, one.maximum - one.minimum, one.after_hold_s, one.gap_holds)
+        for one in features
+    )
+    return b"".join(map(bytes, rules))
+
+
+def normalised_grid(library: ctypes.CDLL, grid: Floats, features: tuple[Feature, ...]) -> NDArray[np.float32]:
     """As :func:`core.workloads.vitaldb.grid.normalised_grid`."""
     rows = np.ascontiguousarray(grid.T)
-    rules = (_Rule * len(features))(
-        *(
-            _Rule(one.before, one.after, one.minimum, one.maximum - one.minimum, one.after_hold_s, one.gap_holds)
-            for one in features
-        )
-    )
+    rules = ctypes.create_string_buffer(_rules(features))
     out = np.empty(grid.shape, np.float32)
     library.casemill_normalised(rows.ctypes.data, len(grid), len(features), ctypes.addressof(rules), out.ctypes.data)
     return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -45,18 +44,18 @@ def case_figures(
 
 def loss_figures(loss: LossReport) -> Json:
     """The loss report as plain JSON."""
-    return {**asdict(loss), "packets": dict(loss.packets)}
+    return {**vars(loss), "packets": dict(loss.packets)}
 
 
 def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
     """Per feature, int64 [1 + bins + 1]: measured seconds below, in and above the clinical range."""
+    library = grid_native.usable_library()
+    if library is not None:
+        return dict(zip(FEATURE_NAMES, grid_native.histograms(library, signals.grid, _all_edges()), strict=True))
     return {feature.name: _histogram(values, feature) for values, feature in zip(signals.grid.T, FEATURES, strict=True)}
 
 
 def _histogram(values: Floats, feature: Feature) -> NDArray[np.int64]:
-    library = grid_native.usable_library()
-    if library is not None:
-        return grid_native.histogram(library, values, _edges(feature))
     if not len(values):
         return np.zeros(HISTOGRAM_BINS + 2, np.int64)
     # A value stands for several seconds, so that there are far fewer stretches of one value than seconds.
@@ -72,6 +71,11 @@ def _edges(feature: Feature) -> Floats:
     edges = np.linspace(feature.minimum, feature.maximum, HISTOGRAM_BINS + 1)
     edges[-1] = np.nextafter(edges[-1], np.inf)  # the maximum belongs to the last bin
     return edges
+
+
+@cache
+def _all_edges() -> Floats:
+    return np.array([_edges(feature) for feature in FEATURES])
 
 
 def run_figures(figures: Iterable[Json], histograms: Mapping[str, NDArray[np.int64]]) -> Json:

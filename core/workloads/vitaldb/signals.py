@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.recording.model import Recording, Track
-from core.workloads.vitaldb.clean import fractions_to_percent, inconsistent_seconds, possible
+from core.workloads.vitaldb.clean import clean, drop_contradictions
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
-from core.workloads.vitaldb.grid import resample, taken
+from core.workloads.vitaldb.grid import places, take
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
 from core.workloads.vitaldb.timeline import Timeline, Timelines
 from core.workloads.vitaldb.units import Quantity, default_unit, factors
 
 Floats = NDArray[np.float64]
-Number = TypeVar("Number", np.float64, np.int64)
+
+_FEATURES = dict(zip(FEATURE_NAMES, FEATURES, strict=True))
 
 
 @dataclass
@@ -72,13 +72,13 @@ def extract_signals(
     """
     cleaned: Counter[str] = Counter()
     tracks = clean_tracks(recording, profile, patient, concentrations, cleaned)
-    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
+    feature_of = {track: _FEATURES[name] for track, name in profile.tracks.items()}
     own = _own(recording, profile)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
     for row, feature in zip(rows, FEATURES, strict=True):
         sources = [tracks[name] for name in profile.sources(feature.name) if name in tracks]
-        row[:] = _merge((_on_grid(track, length) for track in sources), feature.summed, length)
+        _fill(row, sources, feature.summed)
     valid = {feature_of[name].name for name, track in tracks.items() if track.valid.any()}
     return Signals(
         grid=rows.T,
@@ -99,7 +99,7 @@ def clean_tracks(
     ContentError
         As :func:`extract_signals`.
     """
-    feature_of = {track: _feature(name) for track, name in profile.tracks.items()}
+    feature_of = {track: _FEATURES[name] for track, name in profile.tracks.items()}
     tracks: dict[str, CleanTrack] = {}
     timelines = Timelines(recording.t0)
     for name, track in _own(recording, profile).items():
@@ -112,10 +112,6 @@ def clean_tracks(
 
 def _units_of(track: Track, feature: Feature) -> list[str]:
     return [unit or default_unit(feature.quantity) for unit in track.units]
-
-
-def _feature(name: str) -> Feature:
-    return FEATURES[FEATURE_NAMES.index(name)]
 
 
 def _own(recording: Recording, profile: Profile) -> dict[str, Track]:
@@ -138,68 +134,39 @@ def _dose_factor(name: str, feature: Feature, patient: Patient, concentrations: 
 
 def _clean(track: Track, feature: Feature, timeline: Timeline, dose: float, cleaned: Counter[str]) -> CleanTrack:
     by_unit = [factors(feature.quantity, unit, track.name) for unit in track.units]
-    values = track.values
-    if feature.quantity is Quantity.OXYGEN_FRACTION:
-        values = fractions_to_percent(values)
-    default = _scaled(values, [entry.to_default for entry in by_unit], track.unit_of)
-    written = _scaled(values, [entry.to_written for entry in by_unit], track.unit_of)
-    valid = possible(feature.quantity, default)
-    missing = int(np.count_nonzero(np.isnan(values)))
-    cleaned[f"{track.name}: missing"] += missing
-    cleaned[f"{track.name}: out of bounds"] += len(valid) - int(np.count_nonzero(valid)) - missing
-    return CleanTrack(
-        timeline=timeline,
-        default=default,
-        written=written if dose == 1.0 else written * dose,
-        valid=valid,
-    )
-
-
-def _scaled(values: Floats, by_unit: list[float], unit_of: NDArray[np.int16]) -> Floats:
-    """Each value times its unit's factor; mostly there is one for all, and mostly it is 1."""
-    if len(set(by_unit)) != 1:
-        factor: Floats = np.array(by_unit)[unit_of]
-        return values * factor
-    return values if by_unit[0] == 1.0 else values * by_unit[0]
+    found = clean(feature.quantity, track.values, track.unit_of, by_unit, dose)
+    cleaned[f"{track.name}: missing"] += found.missing
+    cleaned[f"{track.name}: out of bounds"] += found.out_of_bounds
+    return CleanTrack(timeline, found.default, found.written, found.valid)
 
 
 def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTrack], cleaned: Counter[str]) -> None:
     present = [(name, tracks[name]) for name in source.tracks if name in tracks]
     if len(present) < len(BLOOD_PRESSURE_NAMES):
         return
-    wrong = inconsistent_seconds(
-        [_only_valid(track.timeline.seconds, track) for _, track in present],
-        [_only_valid(track.default, track) for _, track in present],
-    )
-    for name, track in present:
-        hits = 0
-        if len(wrong):
-            hit = track.valid & np.isin(track.timeline.seconds, wrong)
-            hits = int(np.count_nonzero(hit))
-            track.valid &= ~hit
-        cleaned[f"{name}: contradicts"] += hits
+    hits = drop_contradictions([(track.timeline.seconds, track.default, track.valid) for _, track in present])
+    for (name, _), count in zip(present, hits, strict=True):
+        cleaned[f"{name}: contradicts"] += count
 
 
-def _only_valid(samples: NDArray[Number], track: CleanTrack) -> NDArray[Number]:
-    return samples if track.valid.all() else samples[track.valid]
+def _resample(track: CleanTrack, row: Floats) -> None:
+    """Fill ``row`` [T] with the track's seconds."""
+    timeline, valid, length = track.timeline, track.valid, len(row)
+    all_valid = bool(valid.all())
+    where = timeline.places(length) if all_valid else places(timeline.times, valid, timeline.hold_s, length)
+    take(track.written, where, row)
 
 
-def _on_grid(track: CleanTrack, length: int) -> Floats:
-    timeline = track.timeline
-    if track.valid.all():
-        return taken(track.written, timeline.places(length))
-    return resample(timeline.times[track.valid], track.written[track.valid], timeline.hold_s, length)
-
-
-def _merge(sources: Iterable[Floats], summed: bool, length: int) -> Floats:
-    """Sample by sample: the first source that has a value, or the sum of those that have one."""
-    merged: Floats | None = None
-    for values in sources:
-        if merged is None:
-            merged = values
-            continue
-        absent = np.isnan(merged)
+def _fill(row: Floats, sources: Sequence[CleanTrack], summed: bool) -> None:
+    """Fill ``row`` [T], sample by sample: the first source that has a value, or the sum of those that have one."""
+    if not sources:
+        row.fill(np.nan)
+        return
+    _resample(sources[0], row)
+    for source in sources[1:]:
+        values = np.empty(len(row))
+        _resample(source, values)
+        absent = np.isnan(row)
         if summed:
-            np.add(merged, values, out=merged, where=~(absent | np.isnan(values)))
-        np.copyto(merged, values, where=absent)
-    return np.full(length, np.nan) if merged is None else merged
+            np.add(row, values, out=row, where=~(absent | np.isnan(values)))
+        np.copyto(row, values, where=absent)

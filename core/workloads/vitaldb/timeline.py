@@ -30,7 +30,7 @@ class Timeline:
     def places(self, length: int) -> Places:
         """Which record each of ``length`` seconds takes, where all are valid."""
         if length not in self._places:
-            self._places[length] = places(self.times, self.hold_s, length)
+            self._places[length] = places(self.times, None, self.hold_s, length)
         return self._places[length]
 
 

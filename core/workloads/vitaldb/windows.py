@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import TARGET_INDICES
 
@@ -22,8 +23,10 @@ def count_windows(seconds: int, configuration: Configuration) -> int:
 def cut_windows(grid: NDArray[np.float32], configuration: Configuration) -> NDArray[np.float32]:
     """The grid [T, 16] as overlapping views [n, window, 16]; nothing is copied."""
     count = count_windows(len(grid), configuration)
-    views = np.lib.stride_tricks.sliding_window_view(grid, configuration.window_s, axis=0)
-    return views[:: configuration.step_s][:count].transpose(0, 2, 1)
+    second, feature = grid.strides
+    shape = (count, configuration.window_s, grid.shape[1])
+    # numpy checks that they stay within the grid.
+    return np.ndarray(shape, grid.dtype, grid, strides=(configuration.step_s * second, second, feature))
 
 
 def start_seconds(count: int, configuration: Configuration) -> NDArray[np.int64]:
@@ -37,8 +40,12 @@ def targets(grid: NDArray[np.float32], count: int, configuration: Configuration)
     return grid[seconds][:, TARGET_INDICES]
 
 
-def observed_share(observed: NDArray[np.bool_], count: int, configuration: Configuration) -> NDArray[np.float32]:
-    """Share of each window's seconds that were measured, [n, 16], from the mask [T, 16]."""
+def observed_share(grid: NDArray[np.float64], count: int, configuration: Configuration) -> NDArray[np.float32]:
+    """Share of each window's seconds that were measured, [n, 16], from the grid [T, 16] with its NaN."""
+    library = grid_native.usable_library()
+    if library is not None:
+        return grid_native.observed_share(library, grid, count, configuration.window_s, configuration.step_s)
+    observed = ~np.isnan(grid)
     totals = np.zeros((observed.shape[1], len(observed) + 1), np.int32)
     np.cumsum(observed.T, axis=1, out=totals[:, 1:])
     starts = start_seconds(count, configuration)

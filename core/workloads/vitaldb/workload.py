@@ -169,7 +169,7 @@ class VitaldbWorkload:
         grid = normalised_grid(clinical)
         return {
             "case_id": np.full((count, 1), case.number, np.int64),
-            "observed": observed_share(~np.isnan(clinical), count, configuration),
+            "observed": observed_share(clinical, count, configuration),
             "start_s": start_seconds(count, configuration)[:, None],
             "static": np.broadcast_to(patient.features(), (count, len(STATIC_NAMES))),
             "subject_id": np.full((count, 1), case.group_number, np.int64),
