@@ -1,15 +1,16 @@
 """Columns to TFRecord bytes, the same bytes that TensorFlow's own writer would give for the same examples.
 
 Records whose fields take equally many bytes differ in their values only. Such a run is laid out as matrices of
-bytes, some records at a time: the structure is copied from a template, values are copied field by field.
+bytes, some records at a time: the structure is copied from a template, values are copied field by field, by the library
+of ``pack.c`` where there is one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -17,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BugError
-from core.examples import wire
+from core.examples import pack_native, wire
 from core.examples.columns import column_dtype, row_shape
 from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c_of_rows
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
-RECORDS_AT_ONCE = 128
-"""Records of a block: as many ordinary ones as stay in a processor's cache until they are hashed and compressed."""
+BLOCK_BYTES = 512 * 1024
+"""Of a block of records, one at least: it stays in a processor's second cache until it is hashed and compressed."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,14 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
         key = tuple(sizes[start].tolist())
         if key not in frames:
             frames[key] = _frame(schema.fields, key)
-        for first in range(start, stop, RECORDS_AT_ONCE):
-            last = min(first + RECORDS_AT_ONCE, stop)
-            rows = [field_bytes.rows(first, last) for field_bytes in encoded]
-            yield _laid_out(frames[key], rows, last - first).reshape(-1).data
+        rows = [field_bytes.rows(start, stop) for field_bytes in encoded]
+        lay_out = _laying(frames[key], rows, stop - start)
+        step = max(1, BLOCK_BYTES // len(frames[key].data))
+        for first in range(0, stop - start, step):
+            block = lay_out(first, min(first + step, stop - start))
+            checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
+            block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(-1, TRAILER_BYTES)
+            yield block.reshape(-1).data
 
 
 class _FieldBytes(Protocol):
@@ -133,7 +138,11 @@ def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
     width = math.prod(row_shape(field))
     if field.kind is not Kind.INT64:
         return _Plain(column, width)
-    values = np.ascontiguousarray(column).reshape(-1)
+    rows = np.ascontiguousarray(column).reshape(len(column), width)
+    if len(rows) and (rows == rows[0]).all():  # such as the case's number: one row is encoded for all
+        row = wire.encode_varints(rows[0], wire.varint_lengths(rows[0]))
+        return _Plain(np.ndarray((len(rows), len(row)), np.uint8, row, strides=(0, 1)), len(row))
+    values = rows.reshape(-1)
     lengths = wire.varint_lengths(values)
     ends = np.cumsum(lengths, dtype=np.intp)
     bounds = np.concatenate([[0], ends])[np.arange(len(column) + 1) * width]
@@ -149,21 +158,22 @@ def _runs(sizes: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
     yield from pairwise(bounds)
 
 
-def _laid_out(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
-    """The frames [count, bytes of one] of a run, checksums included."""
-    template = np.frombuffer(frame.data, np.uint8)
-    block = np.empty((count, len(template)), np.uint8)
-    after = 0
+def _laying(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> Callable[[int, int], NDArray[np.uint8]]:
+    """What lays out the frames ``first`` to ``last`` of a run, [last - first, bytes of one], checksums left open."""
+    parts, after = [], 0
     for field_holes, rows in zip(frame.holes, fields, strict=True):
         taken = 0
         for start, stop in field_holes:
-            block[:, after:start] = template[after:start]
-            block[:, start:stop] = rows[:, taken : taken + stop - start]
+            parts += [frame.part(after, start, count), rows[:, taken : taken + stop - start]]
             taken, after = taken + stop - start, stop
-    block[:, after:] = template[after:]
-    checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
-    block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(count, TRAILER_BYTES)
-    return block
+    parts.append(frame.part(after, len(frame.data), count))
+    library = pack_native.usable_library()
+    return partial(_side_by_side, parts) if library is None else pack_native.Laying(library, parts).records
+
+
+def _side_by_side(parts: list[NDArray[np.uint8]], first: int, last: int) -> NDArray[np.uint8]:
+    out = np.empty((last - first, sum(part.shape[1] for part in parts)), np.uint8)
+    return np.concatenate([part[first:last] for part in parts], axis=1, out=out)
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,10 @@ class _Sketch:
 
     data: bytes
     holes: tuple[tuple[tuple[int, int], ...], ...] = ()
+
+    def part(self, start: int, stop: int, count: int) -> NDArray[np.uint8]:
+        """These bytes as they stand in each of ``count`` records, [count, stop - start]; nothing is copied."""
+        return np.ndarray((count, stop - start), np.uint8, self.data, start, strides=(0, 1))
 
     def after(self, prefix: bytes) -> _Sketch:
         shift = len(prefix)
