@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from core.errors import BugError
 from core.examples import pack_native, wire
 from core.examples.columns import column_dtype, row_shape
 from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c_of_rows
+from core.examples.pack_native import Part
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
@@ -56,10 +57,9 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
     """
     _check(schema, columns)
     encoded = [_encoded(field, columns[field.name]) for field in schema.fields]
-    sizes = np.stack([field_bytes.sizes() for field_bytes in encoded], axis=1)
     frames: dict[tuple[int, ...], _Sketch] = {}
-    for start, stop in _runs(sizes):
-        key = tuple(sizes[start].tolist())
+    for start, stop in _runs(encoded, len(columns[schema.order_field])):
+        key = tuple(field_bytes.size(start) for field_bytes in encoded)
         if key not in frames:
             frames[key] = _frame(schema.fields, key)
         rows = [field_bytes.rows(start, stop) for field_bytes in encoded]
@@ -75,8 +75,12 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
 class _FieldBytes(Protocol):
     """The encoded values of one field."""
 
-    def sizes(self) -> NDArray[np.intp]:
-        """Bytes of each record, [n]."""
+    def size(self, record: int) -> int:
+        """Bytes of a record."""
+        ...
+
+    def changes(self) -> NDArray[np.intp]:
+        """The records of another size than the one before, ascending."""
         ...
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
@@ -91,8 +95,11 @@ class _Plain(_FieldBytes):
     column: NDArray[Any]
     width: int
 
-    def sizes(self) -> NDArray[np.intp]:
-        return np.full(len(self.column), self.width * self.column.itemsize)
+    def size(self, record: int) -> int:
+        return self.width * self.column.itemsize
+
+    def changes(self) -> NDArray[np.intp]:
+        return np.empty(0, np.intp)
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         rows = self.column[start:stop].reshape(stop - start, self.width)
@@ -108,8 +115,12 @@ class _Varints(_FieldBytes):
     data: NDArray[np.uint8]
     bounds: NDArray[np.intp]
 
-    def sizes(self) -> NDArray[np.intp]:
-        return np.diff(self.bounds)
+    def size(self, record: int) -> int:
+        return int(self.bounds[record + 1] - self.bounds[record])
+
+    def changes(self) -> NDArray[np.intp]:
+        sizes = np.diff(self.bounds)
+        return np.flatnonzero(sizes[1:] != sizes[:-1]) + 1
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         first, last = self.bounds[start], self.bounds[stop]
@@ -138,37 +149,31 @@ def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
     width = math.prod(row_shape(field))
     if field.kind is not Kind.INT64:
         return _Plain(column, width)
-    rows = np.ascontiguousarray(column).reshape(len(column), width)
-    if len(rows) and (rows == rows[0]).all():  # such as the case's number: one row is encoded for all
-        row = wire.encode_varints(rows[0], wire.varint_lengths(rows[0]))
-        return _Plain(np.ndarray((len(rows), len(row)), np.uint8, row, strides=(0, 1)), len(row))
-    values = rows.reshape(-1)
+    values = np.ascontiguousarray(column).reshape(-1)
+    if width == 1 and len(values) and (values == values[0]).all():  # such as the case's number: encoded once for all
+        one = wire.encode_varint(int(values[0]) % 2**64)
+        return _Plain(np.ndarray((len(values), len(one)), np.uint8, one, strides=(0, 1)), len(one))
     lengths = wire.varint_lengths(values)
     ends = np.cumsum(lengths, dtype=np.intp)
     bounds = np.concatenate([[0], ends])[np.arange(len(column) + 1) * width]
     return _Varints(wire.encode_varints(values, lengths), bounds)
 
 
-def _runs(sizes: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    """Bounds of the longest stretches of equal rows, in order."""
-    if not len(sizes):
-        return
-    changes = np.flatnonzero((sizes[1:] != sizes[:-1]).any(axis=1)) + 1
-    bounds = [0, *changes.tolist(), len(sizes)]
-    yield from pairwise(bounds)
+def _runs(encoded: list[_FieldBytes], count: int) -> Iterator[tuple[int, int]]:
+    """Bounds of the longest stretches of records whose fields have the same sizes, in order."""
+    if count:
+        changes = {change for field_bytes in encoded for change in field_bytes.changes().tolist()}
+        yield from pairwise([0, *sorted(changes), count])
 
 
 def _laying(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> Callable[[int, int], NDArray[np.uint8]]:
     """What lays out the frames ``first`` to ``last`` of a run, [last - first, bytes of one], checksums left open."""
-    parts, after = [], 0
-    for field_holes, rows in zip(frame.holes, fields, strict=True):
-        taken = 0
-        for start, stop in field_holes:
-            parts += [frame.part(after, start, count), rows[:, taken : taken + stop - start]]
-            taken, after = taken + stop - start, stop
-    parts.append(frame.part(after, len(frame.data), count))
+    template = np.ndarray((count, len(frame.data)), np.uint8, frame.data, strides=(0, 1))
     library = pack_native.usable_library()
-    return partial(_side_by_side, parts) if library is None else pack_native.Laying(library, parts).records
+    if library is not None:
+        return pack_native.Laying(library, (template, *fields), frame.parts).records
+    sources = (template, *fields)
+    return partial(_side_by_side, [sources[part.source][:, part.start : part.stop] for part in frame.parts])
 
 
 def _side_by_side(parts: list[NDArray[np.uint8]], first: int, last: int) -> NDArray[np.uint8]:
@@ -183,9 +188,16 @@ class _Sketch:
     data: bytes
     holes: tuple[tuple[tuple[int, int], ...], ...] = ()
 
-    def part(self, start: int, stop: int, count: int) -> NDArray[np.uint8]:
-        """These bytes as they stand in each of ``count`` records, [count, stop - start]; nothing is copied."""
-        return np.ndarray((count, stop - start), np.uint8, self.data, start, strides=(0, 1))
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What a record is made of, in order: bytes of these (source 0) and of the fields (sources from 1 on)."""
+        parts, after = [], 0
+        for source, field_holes in enumerate(self.holes, 1):
+            taken = 0
+            for start, stop in field_holes:
+                parts += [Part(0, after, start), Part(source, taken, taken + stop - start)]
+                taken, after = taken + stop - start, stop
+        return (*parts, Part(0, after, len(self.data)))
 
     def after(self, prefix: bytes) -> _Sketch:
         shift = len(prefix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -46,20 +47,38 @@ def usable_library() -> ctypes.CDLL | None:
     return None if is_plain() else _library()
 
 
-class Laying:
-    """Records of one size, each the ``parts`` on end: arrays [n, bytes] of equal n, rows together in memory."""
+@dataclass(frozen=True)
+class Part:
+    """Bytes ``start`` to ``stop`` of a record in the source of this number."""
 
-    def __init__(self, library: ctypes.CDLL, parts: Sequence[NDArray[np.uint8]]) -> None:
-        if any(
-            part.dtype != np.uint8 or part.ndim != 2 or (part.shape[1] > 1 and part.strides[1] != 1) for part in parts
-        ):
-            raise ValueError("the bytes of a row do not stand together")
+    source: int
+    start: int
+    stop: int
+
+
+class Laying:
+    """Records of one size, each the ``parts`` on end, out of ``sources`` [n, bytes] of equal n, whose rows stand
+    together in memory."""
+
+    def __init__(
+        self, library: ctypes.CDLL, sources: Sequence[NDArray[np.uint8]], parts: Sequence[Part]
+    ) -> None:  # fmt: skip
+        for rows in sources:
+            if rows.dtype != np.uint8 or rows.ndim != 2 or (rows.shape[1] > 1 and rows.strides[1] != 1):
+                raise ValueError("the bytes of a row do not stand together")
+        if any(not 0 <= part.start <= part.stop <= sources[part.source].shape[1] for part in parts):
+            raise ValueError("a part is not within its source")
         self._library = library
-        self._parts = [part for part in parts if part.size]  # their memory stays in place
-        self._count = min(map(len, parts), default=0)
-        self._bytes = sum(part.shape[1] for part in self._parts)
-        pieces = (_Piece(part.ctypes.data, part.strides[0], part.shape[1]) for part in self._parts)
-        self._pieces = (_Piece * len(self._parts))(*pieces)
+        self._sources = sources  # their memory stays in place
+        self._count = min(map(len, sources))
+        self._bytes = sum(part.stop - part.start for part in parts)
+        places = [(rows.ctypes.data, rows.strides[0]) for rows in sources]
+        self._pieces = (_Piece * len(parts))(
+            *(
+                _Piece(places[part.source][0] + part.start, places[part.source][1], part.stop - part.start)
+                for part in parts
+            )
+        )
 
     def records(self, first: int, last: int) -> NDArray[np.uint8]:
         """These records, [last - first, bytes of one]."""
@@ -67,6 +86,6 @@ class Laying:
             raise ValueError(f"there are no records {first} to {last} of {self._count}")
         out = np.empty((last - first, self._bytes), np.uint8)
         self._library.casemill_lay_out(
-            ctypes.addressof(self._pieces), len(self._parts), first, last, out.ctypes.data
+            ctypes.addressof(self._pieces), len(self._pieces), first, last, out.ctypes.data
         )  # fmt: skip
         return out

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.compile import PLAIN, system_compiler
 from core.examples import pack, pack_native
 from core.examples.pack import pack_blocks, pack_examples
-from core.examples.pack_native import LIBRARY, Laying, load_library, usable_library
+from core.examples.pack_native import LIBRARY, Laying, Part, load_library, usable_library
 from core.library import LibraryError
 from core.schema import Field, Kind, Role, Schema
 from tests.unit.test_examples_round_trip import tables
@@ -81,16 +81,19 @@ def test_blocks_are_of_whole_records_and_about_as_large_as_wanted() -> None:
 
 @needs_library
 def test_what_does_not_fit_is_refused() -> None:
-    parts = [np.zeros((5, 2), np.uint8), np.zeros((5, 0), np.uint8), np.ones((5, 1), np.uint8)]
-    laying = Laying(load_library(), parts)
-    assert laying.records(1, 3).tolist() == [[0, 0, 1]] * 2
-    assert laying.records(5, 5).shape == (0, 3)
+    sources = [np.zeros((5, 2), np.uint8), np.zeros((6, 0), np.uint8), np.ones((7, 1), np.uint8)]
+    laying = Laying(load_library(), sources, [Part(2, 0, 1), Part(1, 0, 0), Part(0, 0, 2), Part(0, 1, 2)])
+    assert laying.records(1, 3).tolist() == [[1, 0, 0, 0]] * 2
+    assert laying.records(5, 5).shape == (0, 4)
     for first, last in ((-1, 2), (3, 2), (0, 6), (6, 6)):
         with pytest.raises(ValueError, match="no records"):
             laying.records(first, last)
-    for part in (np.zeros((5, 2), np.uint16), np.zeros((2, 5), np.uint8).T, np.zeros(5, np.uint8)):
+    for part in (Part(0, 1, 3), Part(0, -1, 1), Part(0, 2, 1), Part(1, 0, 1)):
+        with pytest.raises(ValueError, match="within its source"):
+            Laying(load_library(), sources, [part])
+    for rows in (np.zeros((5, 2), np.uint16), np.zeros((2, 5), np.uint8).T, np.zeros(5, np.uint8)):
         with pytest.raises(ValueError, match="stand together"):
-            Laying(load_library(), [*parts, part])
+            Laying(load_library(), [*sources, rows], [])
 
 
 def test_laying_out_is_compiled_where_there_is_a_compiler() -> None:
