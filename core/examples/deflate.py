@@ -71,6 +71,7 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     library = load(path, SOURCE, "casemill_deflate_bytes", _Deflate)
     library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
     library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
+    library.casemill_clear_registers.restype = None
     if not round_trips(library):
         raise LibraryError("what it makes does not inflate to what went in: its compiler got deflate.c wrong")
     return library

@@ -230,6 +230,7 @@ int casemill_deflate_find(Deflate *deflate) {
         else if (distance > NEAR && distance <= FARTHEST)
             search.far[search.fars++] = distance;
     }
+    casemill_clear_registers();
     while (here < search.end && tokens.room >= MOST_TOKENS) {
         int64_t count = (search.end - here) / VALUE, position = here - data;
         if (count > 0) {
