@@ -237,6 +237,14 @@ static inline uint64_t joined(uint64_t first, uint64_t second) {
 
 static inline void put_entry(Writer *writer, uint64_t entry) { put(writer, bits_of(entry), count_of(entry)); }
 
+/* Two and two: what waits for what is shorter than one after the other. */
+static inline void put_four(Writer *writer, const uint32_t *entries, const uint8_t *literals) {
+    uint32_t one = entries[literals[0]], two = entries[literals[1]], three = entries[literals[2]], four = entries[literals[3]];
+    uint32_t half = count_of(one) + count_of(two);
+    uint64_t first = bits_of(one) | bits_of(two) << count_of(one), second = bits_of(three) | bits_of(four) << count_of(three);
+    put(writer, first | second << half, half + count_of(three) + count_of(four));
+}
+
 static void put_tokens(Writer *to, const Deflate *deflate, const Code *literals, const Code *distances) {
     uint32_t of_literal[END_OF_BLOCK], of_length[LONGEST + 1];
     const uint8_t *literal = deflate->literals, *literals_end = literal + deflate->literal_count;
@@ -249,8 +257,7 @@ static void put_tokens(Writer *to, const Deflate *deflate, const Code *literals,
     for (;; repeat++) {
         const uint8_t *until = repeat < repeats_end ? deflate->literals + repeat->literals : literals_end;
         for (; until - literal >= 4; literal += 4)
-            put_entry(&writer, joined(joined(of_literal[literal[0]], of_literal[literal[1]]),
-                                      joined(of_literal[literal[2]], of_literal[literal[3]])));
+            put_four(&writer, of_literal, literal);
         for (; literal < until; literal++)
             put_entry(&writer, of_literal[*literal]);
         if (repeat == repeats_end)

@@ -114,7 +114,7 @@ static inline void add_repeat(Tokens *to, int64_t length, int64_t distance) {
         last->length += (uint32_t)length;
     else
         *to->repeat++ = (Repeat){literals, (uint32_t)length, (uint32_t)distance};
-    to->room -= (length + LONGEST - 1) / LONGEST;
+    to->room -= 1 + (uint32_t)(length - 1) / LONGEST;
     to->matched += length;
 }
 
@@ -137,7 +137,7 @@ static void longest_far(const Search *search, const uint8_t *here, int64_t posit
             continue;
         int64_t found = equal_bytes(here, here - search->far[at], search->end);
         if (found < AT_ONCE) /* or the values behind it would begin within a value from here on */
-            found -= found % VALUE;
+            found &= -VALUE;
         if (found > *length) {
             *length = found;
             *distance = search->far[at];
@@ -188,9 +188,9 @@ static const uint8_t *search_values(const Search *search, Tokens *to, uint32_t *
         const uint8_t *value = here + at * VALUE;
         int64_t before = position + at * VALUE, most = before < FARTHEST ? before : FARTHEST;
         int64_t distance = (uint32_t)(now + (uint32_t)(at * VALUE) - earlier[at]), length = 0;
-        if (distance > 0 && distance <= most) {
+        if (distance > 0 && distance <= most && u32(value) == u32(value - distance)) {
             length = equal_bytes(value, value - distance, search->end);
-            length -= length % VALUE;
+            length &= -VALUE;
         }
         if (is_far(search, value, before))
             longest_far(search, value, before, &length, &distance);

@@ -25,7 +25,7 @@ from core.examples.pack_native import Part
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 768 * 1024
 """Of a block of records, one at least: it stays in a processor's second cache until it is hashed and compressed."""
 
 

@@ -60,9 +60,7 @@ class Laying:
     """Records of one size, each the ``parts`` on end, out of ``sources`` [n, bytes] of equal n, whose rows stand
     together in memory."""
 
-    def __init__(
-        self, library: ctypes.CDLL, sources: Sequence[NDArray[np.uint8]], parts: Sequence[Part]
-    ) -> None:  # fmt: skip
+    def __init__(self, library: ctypes.CDLL, sources: Sequence[NDArray[np.uint8]], parts: Sequence[Part]) -> None:
         for rows in sources:
             if rows.dtype != np.uint8 or rows.ndim != 2 or (rows.shape[1] > 1 and rows.strides[1] != 1):
                 raise ValueError("the bytes of a row do not stand together")
@@ -72,20 +70,15 @@ class Laying:
         self._sources = sources  # their memory stays in place
         self._count = min(map(len, sources))
         self._bytes = sum(part.stop - part.start for part in parts)
-        places = [(rows.ctypes.data, rows.strides[0]) for rows in sources]
-        self._pieces = (_Piece * len(parts))(
-            *(
-                _Piece(places[part.source][0] + part.start, places[part.source][1], part.stop - part.start)
-                for part in parts
-            )
-        )
+        begins, strides = [rows.ctypes.data for rows in sources], [rows.strides[0] for rows in sources]
+        pieces = [(begins[part.source] + part.start, strides[part.source], part.stop - part.start) for part in parts]
+        self._pieces = np.array(pieces, np.int64)  # as _Piece has them
+        self._address = self._pieces.ctypes.data
 
     def records(self, first: int, last: int) -> NDArray[np.uint8]:
         """These records, [last - first, bytes of one]."""
         if not 0 <= first <= last <= self._count:
             raise ValueError(f"there are no records {first} to {last} of {self._count}")
         out = np.empty((last - first, self._bytes), np.uint8)
-        self._library.casemill_lay_out(
-            ctypes.addressof(self._pieces), len(self._pieces), first, last, out.ctypes.data
-        )  # fmt: skip
+        self._library.casemill_lay_out(self._address, len(self._pieces), first, last, out.ctypes.data)
         return out
