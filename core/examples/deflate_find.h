@@ -1,9 +1,9 @@
 /*
  * Repeats in the data, and what is between them: a part of deflate.c, which includes it once.
  *
- * Data are taken for values of four bytes. VALUES of them at a time are held against those a near distance before; one
- * that differs begins a repeat at a far distance, which may be long, or repeats what followed where the same value last
- * stood, or is four literals. What is taken for values need not be any: only speed and size depend on it.
+ * Data are taken for values of four bytes. VALUES of them at a time are held against those the nearest distance before,
+ * a row; one that differs begins a repeat at another distance, which may be long, or repeats what followed where the
+ * same value last stood, or is four literals. What is taken for values need not be any: only speed and size depend on it.
  */
 #include <stdint.h>
 #include <string.h>
@@ -14,8 +14,6 @@
 enum { VALUE = 4, VALUES = 64 };
 /* What is searched at a time takes no more tokens. */
 enum { MOST_TOKENS = VALUE * VALUES };
-/* A near distance is within a few rows of values. */
-enum { NEAR = 1024 };
 /* Bytes that are compared at once; where so many are equal, and where many more are. */
 enum { AT_ONCE = 32, MANY = 256, MANY_AT_ONCE = 1024 };
 
@@ -91,8 +89,8 @@ static inline uint64_t equal_values(const uint8_t *here, const uint8_t *there) {
 
 typedef struct {
     const uint8_t *end;
-    int64_t near; /* 0: none */
-    int64_t far[MOST_DISTANCES];
+    int64_t near; /* the nearest distance; 0: none */
+    int64_t far[MOST_DISTANCES]; /* the others */
     int64_t fars;
 } Search;
 
@@ -225,10 +223,12 @@ int casemill_deflate_find(Deflate *deflate) {
     };
     for (int at = 0; at < MOST_DISTANCES; at++) {
         int64_t distance = deflate->distances[at];
-        if (distance > 0 && distance <= NEAR && !search.near)
-            search.near = distance;
-        else if (distance > NEAR && distance <= FARTHEST)
+        if (distance <= 0 || distance > FARTHEST)
+            continue;
+        if (search.near)
             search.far[search.fars++] = distance;
+        else
+            search.near = distance;
     }
     casemill_clear_registers();
     while (here < search.end && tokens.room >= MOST_TOKENS) {

@@ -205,6 +205,18 @@ def test_a_block_for_which_there_is_no_room_is_not_written() -> None:
     assert (deflating._out == 7).all()
 
 
+@needs_library
+def test_windows_with_rows_of_two_lengths() -> None:
+    walks = np.cumsum((noise(9000) * 1.02).astype(np.int64), 0).astype(np.float32)  # most values equal the one above
+    other = SCHEMA.fields[1].model_copy(update={"name": "y", "shape": (WINDOW, 3)})
+    schema = SCHEMA.model_copy(update={"fields": (*SCHEMA.fields, other)})
+    columns = {**windows(walks), "y": windows(walks[:, :3].copy())["x"]}
+    blocks = [bytes(block) for block in pack_blocks(schema, columns)]
+    member = assert_inflates(blocks, find_overlap(columns))
+    assert member == compress_records(blocks, find_overlap(columns))
+    assert len(member) < len(compress_blocks(blocks))
+
+
 @needs_compiler
 def test_without_vectors_the_bytes_are_the_same(tmp_path: Path) -> None:
     target = tmp_path / "libdeflate.so"
