@@ -25,8 +25,9 @@ from core.examples.pack_native import Part
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
-BLOCK_BYTES = 768 * 1024
-"""Of a block of records, one at least: it stays in a processor's second cache until it is hashed and compressed."""
+BLOCK_BYTES = 1024 * 1024
+"""Of a block of records, one at least: few enough to stay in a processor's caches until they are hashed and compressed,
+and enough that what is done once a block does not count."""
 
 
 @dataclass(frozen=True)
