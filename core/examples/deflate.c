@@ -1,10 +1,10 @@
 /*
  * Deflate (RFC 1951) for records of which each repeats most of the one before it at distances that are known beforehand.
  *
- * Matches are looked for at those distances, and where the same four bytes last stood; they become tokens, and
- * the tokens a block with the shorter of the fixed and a dynamic Huffman code. Plain C99 without a library: loaded with
- * ctypes, so that one build serves every Python. Every read lies inside data[0 .. end - 1], and no block is written for
- * which there is no room. Numbers are put together byte by byte, which compilers turn into one load or store.
+ * What repeats (deflate_find.h) and what does not become tokens, and the tokens a block with the shorter of the fixed
+ * and a dynamic Huffman code. C99: loaded with ctypes, so that one build serves every Python. Every read lies inside
+ * data[0 .. end - 1], and no block is written for which there is no room. Numbers are put together byte by byte, which
+ * compilers turn into one load or store.
  */
 #include <stdint.h>
 
@@ -14,30 +14,32 @@
 #define CASEMILL_DIGEST "unknown"
 #endif
 
+enum { HASH_BITS = 12 };
 enum { DONE = 0, NO_ROOM = 1 };
 enum { SHORTEST = 4, LONGEST = 258, FARTHEST = 32768, MOST_DISTANCES = 8 };
-/* A far match takes more bits than a near one: it must be worth them. */
-enum { SHORTEST_FAR = 6, FAR = 1024 };
-/* A match of so many bytes is taken without a look at the other distances. */
-enum { LONG_ENOUGH = 258 };
-enum { HASH_BITS = 12 };
-/* A token is a literal's byte, or this with a match's length above its distance less one. */
-#define MATCH (UINT32_C(1) << 31)
-enum { LENGTH_AT = 16 };
-/* The writer stores eight bytes at a time. */
-enum { STORED = 8 };
+
+/* Bytes that stood before, `distance` back; `literals` of those that did not stand before it in the block. */
+typedef struct {
+    uint32_t literals;
+    uint32_t length;
+    uint32_t distance;
+} Repeat;
 
 /* Mirrored field by field in deflate.py. */
 typedef struct {
     const uint8_t *data;
-    int64_t position; /* the byte that is next; those before it are what matches may refer to */
+    int64_t position; /* the byte that is next; those before it are what repeats may refer to */
     int64_t end;
     int64_t before; /* bytes of the stream before data[0] */
     int64_t distances[MOST_DISTANCES]; /* the nearest first; 0: none */
     uint32_t last_seen[1 << HASH_BITS];
     int64_t matched; /* bytes */
 
-    uint32_t *tokens;
+    /* The block so far, of at most token_room tokens: literals, and matches of at most LONGEST bytes. */
+    uint8_t *literals; /* [token_room] */
+    int64_t literal_count;
+    Repeat *repeats; /* [token_room] */
+    int64_t repeat_count;
     int64_t token_room;
     int64_t taken;
 
@@ -48,110 +50,29 @@ typedef struct {
     int64_t bit_count;
 } Deflate;
 
+#if defined(__x86_64__)
+__attribute__((target("avx"))) static void clear_upper_halves(void) { __builtin_ia32_vzeroupper(); }
+#endif
+
+/* isal's checksum leaves the upper halves of vector registers in use, and as long as they are, the instructions for
+   SHA-256 take a third longer (Zen 4). */
+void casemill_clear_registers(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx"))
+        clear_upper_halves();
+#endif
+}
+
+#include "deflate_find.h"
+
+/* The writer stores eight bytes at a time. */
+enum { STORED = 8 };
+
 typedef struct {
     uint8_t *at;
     uint64_t bits; /* not written yet, the first one lowest */
     uint32_t count;
 } Writer;
-
-static inline uint32_t u32(const uint8_t *at) {
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static inline uint64_t u64(const uint8_t *at) { return (uint64_t)u32(at) | (uint64_t)u32(at + 4) << 32; }
-
-/* ---- tokens ---- */
-
-/* How many bytes from `here` on are those from `there` on; there < here <= end. */
-static int64_t equal_bytes(const uint8_t *here, const uint8_t *there, const uint8_t *end) {
-    const uint8_t *start = here;
-    while (end - here >= 32 && !((u64(here) ^ u64(there)) | (u64(here + 8) ^ u64(there + 8)) |
-                                 (u64(here + 16) ^ u64(there + 16)) | (u64(here + 24) ^ u64(there + 24)))) {
-        here += 32;
-        there += 32;
-    }
-    while (end - here >= 8) {
-        uint64_t differing = u64(here) ^ u64(there);
-        if (differing)
-            return here - start + __builtin_ctzll(differing) / 8;
-        here += 8;
-        there += 8;
-    }
-    while (here < end && *here == *there) {
-        here += 1;
-        there += 1;
-    }
-    return here - start;
-}
-
-static inline uint32_t *put_match(uint32_t *token, int64_t length, int64_t distance) {
-    while (length > 0) {
-        int64_t piece = length < LONGEST ? length : LONGEST;
-        if (length > piece && length - piece < SHORTEST)
-            piece -= SHORTEST;
-        *token++ = MATCH | (uint32_t)piece << LENGTH_AT | (uint32_t)(distance - 1);
-        length -= piece;
-    }
-    return token;
-}
-
-/* Turn data[position .. end - 1] into tokens, until there is no room for more. */
-int casemill_deflate_find(Deflate *deflate) {
-    const uint8_t *data = deflate->data, *end = data + deflate->end;
-    int64_t position = deflate->position, known = 0, matched = 0;
-    uint32_t *token = deflate->tokens + deflate->taken;
-    uint32_t *token_end = deflate->tokens + deflate->token_room;
-    int64_t distances[MOST_DISTANCES];
-    for (int at = 0; at < MOST_DISTANCES; at++)
-        if (deflate->distances[at] > 0 && deflate->distances[at] <= FARTHEST)
-            distances[known++] = deflate->distances[at];
-    while (position < deflate->end && token < token_end) {
-        const uint8_t *here = data + position;
-        int64_t longest = 0, nearest = 0;
-        if (end - here >= SHORTEST) {
-            uint32_t four = u32(here);
-            for (int64_t at = 0; at < known && longest < LONG_ENOUGH; at++) {
-                int64_t distance = distances[at];
-                if (distance <= position && u32(here - distance) == four) {
-                    int64_t length = equal_bytes(here, here - distance, end);
-                    if (length > longest) {
-                        longest = length;
-                        nearest = distance;
-                    }
-                }
-            }
-            uint32_t now = (uint32_t)(deflate->before + position);
-            uint32_t *seen = deflate->last_seen + (four * UINT32_C(2654435761) >> (32 - HASH_BITS));
-            int64_t distance = now - *seen;
-            *seen = now;
-            if (longest < LONG_ENOUGH && distance > 0 && distance <= FARTHEST && distance <= position && u32(here - distance) == four) {
-                int64_t length = equal_bytes(here, here - distance, end);
-                if (length > longest) {
-                    longest = length;
-                    nearest = distance;
-                }
-            }
-            if (longest > 0 && longest < SHORTEST_FAR && nearest > FAR)
-                longest = 0;
-        }
-        if (longest == 0) {
-            /* Four at once: values have four bytes or eight, and where none is found the next byte has none either. */
-            for (int left = 4; left > 0 && position < deflate->end && token < token_end; left--)
-                *token++ = data[position++];
-            continue;
-        }
-        int64_t most = (token_end - token) * (LONGEST - SHORTEST);
-        if (longest > most)
-            longest = most;
-        token = put_match(token, longest, nearest);
-        position += longest;
-        matched += longest;
-    }
-    deflate->taken = token - deflate->tokens;
-    deflate->position = position;
-    deflate->matched += matched;
-    return position < deflate->end ? NO_ROOM : DONE;
-}
 
 /* ---- blocks ---- */
 
@@ -178,10 +99,6 @@ static inline Part distance_part(uint32_t less_one) {
     return (Part){2 * top + (less_one >> (top - 1) & 1), top - 1, less_one & ((1u << (top - 1)) - 1)};
 }
 
-static inline uint32_t length_of(uint32_t token) { return token >> LENGTH_AT & 511; }
-
-static inline uint32_t distance_of(uint32_t token) { return token & (FARTHEST - 1); }
-
 /* Bits of the tokens without their extra bits, which cost the same in any code. */
 static uint64_t cost(const Code *code, const uint32_t *counts, int symbols) {
     uint64_t bits = 0;
@@ -201,16 +118,14 @@ static inline void store(uint8_t *at, uint64_t bits) {
     at[7] = (uint8_t)(bits >> 56);
 }
 
-/* At most 48 bits at once. */
+/* At most 56 bits at once. */
 static inline void put(Writer *writer, uint64_t value, uint32_t count) {
     writer->bits |= value << writer->count;
     writer->count += count;
-    if (writer->count > 63 - 48) {
-        store(writer->at, writer->bits);
-        writer->at += writer->count >> 3;
-        writer->bits >>= writer->count & ~7u;
-        writer->count &= 7;
-    }
+    store(writer->at, writer->bits);
+    writer->at += writer->count >> 3;
+    writer->bits >>= writer->count & ~7u;
+    writer->count &= 7;
 }
 
 /* The lengths of both codes, as one row in which repeats are shortened (RFC 1951, 3.2.7). */
@@ -287,24 +202,108 @@ static void put_header(Writer *writer, const Header *header) {
     }
 }
 
-static Writer put_tokens(Writer writer, const uint32_t *token, const uint32_t *end, const Code *literals, const Code *distances) {
-    for (; token < end; token++) {
-        if (!(*token & MATCH)) {
-            put(&writer, literals->code[*token], literals->length[*token]);
-            continue;
-        }
-        Part length = length_part(length_of(*token)), distance = distance_part(distance_of(*token));
-        uint64_t bits = literals->code[length.symbol];
-        uint32_t count = literals->length[length.symbol];
-        bits |= (uint64_t)length.value << count;
-        count += length.extra;
-        bits |= (uint64_t)distances->code[distance.symbol] << count;
-        count += distances->length[distance.symbol];
-        bits |= (uint64_t)distance.value << count;
-        put(&writer, bits, count + distance.extra);
+/* A repeat as deflate has them: so many matches of LONGEST bytes, and one or two that are shorter. */
+typedef struct {
+    uint32_t whole;
+    uint32_t first; /* 0: none */
+    uint32_t last;
+} Pieces;
+
+static inline Pieces pieces(uint32_t length) {
+    if (length <= LONGEST)
+        return (Pieces){0, 0, length};
+    uint32_t whole = (length - SHORTEST) / LONGEST, rest = length - whole * LONGEST;
+    if (rest <= LONGEST)
+        return (Pieces){whole, 0, rest};
+    return (Pieces){whole, rest - 2 * SHORTEST, 2 * SHORTEST};
+}
+
+/* What the writer puts for a symbol and what goes with it: the bits, and below them how many they are. */
+enum { COUNT_BITS = 6 };
+
+static inline uint64_t bits_of(uint64_t entry) { return entry >> COUNT_BITS; }
+
+static inline uint32_t count_of(uint64_t entry) { return entry & ((1u << COUNT_BITS) - 1); }
+
+static inline uint64_t entry(const Code *code, Part part) {
+    uint64_t bits = code->code[part.symbol] | (uint64_t)part.value << code->length[part.symbol];
+    return bits << COUNT_BITS | (code->length[part.symbol] + part.extra);
+}
+
+static inline uint64_t joined(uint64_t first, uint64_t second) {
+    uint32_t count = count_of(first);
+    return (bits_of(first) | bits_of(second) << count) << COUNT_BITS | (count + count_of(second));
+}
+
+static inline void put_entry(Writer *writer, uint64_t entry) { put(writer, bits_of(entry), count_of(entry)); }
+
+/* Two and two: what waits for what is shorter than one after the other. */
+static inline void put_four(Writer *writer, const uint32_t *entries, const uint8_t *literals) {
+    uint32_t one = entries[literals[0]], two = entries[literals[1]], three = entries[literals[2]], four = entries[literals[3]];
+    uint32_t half = count_of(one) + count_of(two);
+    uint64_t first = bits_of(one) | bits_of(two) << count_of(one), second = bits_of(three) | bits_of(four) << count_of(three);
+    put(writer, first | second << half, half + count_of(three) + count_of(four));
+}
+
+static void put_tokens(Writer *to, const Deflate *deflate, const Code *literals, const Code *distances) {
+    uint32_t of_literal[END_OF_BLOCK], of_length[LONGEST + 1];
+    const uint8_t *literal = deflate->literals, *literals_end = literal + deflate->literal_count;
+    const Repeat *repeat = deflate->repeats, *repeats_end = repeat + deflate->repeat_count;
+    Writer writer = *to;
+    for (uint32_t symbol = 0; symbol < END_OF_BLOCK; symbol++)
+        of_literal[symbol] = (uint32_t)entry(literals, (Part){symbol, 0, 0});
+    for (uint32_t length = 3; length <= LONGEST; length++)
+        of_length[length] = (uint32_t)entry(literals, length_part(length));
+    for (;; repeat++) {
+        const uint8_t *until = repeat < repeats_end ? deflate->literals + repeat->literals : literals_end;
+        for (; until - literal >= 4; literal += 4)
+            put_four(&writer, of_literal, literal);
+        for (; literal < until; literal++)
+            put_entry(&writer, of_literal[*literal]);
+        if (repeat == repeats_end)
+            break;
+        Pieces found = pieces(repeat->length);
+        uint64_t distance = entry(distances, distance_part(repeat->distance - 1));
+        for (uint32_t left = found.whole; left > 0; left--)
+            put_entry(&writer, joined(of_length[LONGEST], distance));
+        if (found.first)
+            put_entry(&writer, joined(of_length[found.first], distance));
+        put_entry(&writer, joined(of_length[found.last], distance));
     }
     put(&writer, literals->code[END_OF_BLOCK], literals->length[END_OF_BLOCK]);
-    return writer;
+    *to = writer;
+}
+
+/* Counts the symbols of the block; returns the extra bits. */
+static uint64_t count_symbols(const Deflate *deflate, uint32_t *literals, uint32_t *distances) {
+    uint32_t lengths[LONGEST + 1] = {0}, others[END_OF_BLOCK] = {0};
+    const uint8_t *literal = deflate->literals, *end = literal + deflate->literal_count;
+    uint64_t extra = 0;
+    for (; end - literal >= 2; literal += 2) {
+        literals[literal[0]] += 1;
+        others[literal[1]] += 1;
+    }
+    if (literal < end)
+        literals[*literal] += 1;
+    for (int symbol = 0; symbol < END_OF_BLOCK; symbol++)
+        literals[symbol] += others[symbol];
+    for (int64_t at = 0; at < deflate->repeat_count; at++) {
+        Pieces found = pieces(deflate->repeats[at].length);
+        uint32_t number = found.whole + (found.first > 0) + 1;
+        Part distance = distance_part(deflate->repeats[at].distance - 1);
+        lengths[LONGEST] += found.whole;
+        lengths[found.first] += found.first > 0;
+        lengths[found.last] += 1;
+        distances[distance.symbol] += number;
+        extra += (uint64_t)number * distance.extra;
+    }
+    for (uint32_t length = 3; length <= LONGEST; length++) {
+        Part part = length_part(length);
+        literals[part.symbol] += lengths[length];
+        extra += (uint64_t)lengths[length] * part.extra;
+    }
+    literals[END_OF_BLOCK] = 1;
+    return extra;
 }
 
 /* Write the tokens as a block, the last one if `final`; with no room for it nothing is written. */
@@ -312,19 +311,7 @@ int casemill_deflate_write(Deflate *deflate, int final) {
     uint32_t literal_counts[LITERALS] = {0}, distance_counts[DISTANCES] = {0};
     Code literals, distances, fixed_literals, fixed_distances;
     Header header;
-    uint64_t extra = 0;
-    for (int64_t at = 0; at < deflate->taken; at++) {
-        uint32_t token = deflate->tokens[at];
-        if (token & MATCH) {
-            Part length = length_part(length_of(token)), distance = distance_part(distance_of(token));
-            literal_counts[length.symbol] += 1;
-            distance_counts[distance.symbol] += 1;
-            extra += length.extra + distance.extra;
-        } else {
-            literal_counts[token] += 1;
-        }
-    }
-    literal_counts[END_OF_BLOCK] = 1;
+    uint64_t extra = count_symbols(deflate, literal_counts, distance_counts);
     fixed_codes(&fixed_literals, &fixed_distances);
     uint64_t fixed = cost(&fixed_literals, literal_counts, LITERALS) + cost(&fixed_distances, distance_counts, DISTANCES);
     best_code(&literals, literal_counts, LITERALS, LONGEST_CODE);
@@ -338,20 +325,19 @@ int casemill_deflate_write(Deflate *deflate, int final) {
     if (deflate->written + (int64_t)(bits / 8) + STORED > deflate->out_room)
         return NO_ROOM;
     Writer writer = {deflate->out + deflate->written, deflate->bits, (uint32_t)deflate->bit_count};
-    const uint32_t *end = deflate->tokens + deflate->taken;
     put(&writer, final != 0, 1);
     put(&writer, is_fixed ? 1 : 2, 2);
     if (!is_fixed)
         put_header(&writer, &header);
     if (is_fixed)
-        writer = put_tokens(writer, deflate->tokens, end, &fixed_literals, &fixed_distances);
+        put_tokens(&writer, deflate, &fixed_literals, &fixed_distances);
     else
-        writer = put_tokens(writer, deflate->tokens, end, &literals, &distances);
+        put_tokens(&writer, deflate, &literals, &distances);
     store(writer.at, writer.bits);
     deflate->written = writer.at - deflate->out + (final ? (writer.count + 7) >> 3 : 0);
     deflate->bits = writer.bits;
     deflate->bit_count = writer.count;
-    deflate->taken = 0;
+    deflate->literal_count = deflate->repeat_count = deflate->taken = 0;
     return DONE;
 }
 

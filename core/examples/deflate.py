@@ -52,7 +52,10 @@ class _Deflate(ctypes.Structure):
         ("distances", _INTEGER * _MOST_DISTANCES),
         ("last_seen", ctypes.c_uint32 * _HASHES),
         ("matched", _INTEGER),
-        ("tokens", ctypes.c_void_p),
+        ("literals", ctypes.c_void_p),
+        ("literal_count", _INTEGER),
+        ("repeats", ctypes.c_void_p),
+        ("repeat_count", _INTEGER),
         ("token_room", _INTEGER),
         ("taken", _INTEGER),
         ("out", ctypes.c_void_p),
@@ -68,6 +71,7 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     library = load(path, SOURCE, "casemill_deflate_bytes", _Deflate)
     library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
     library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
+    library.casemill_clear_registers.restype = None
     if not round_trips(library):
         raise LibraryError("what it makes does not inflate to what went in: its compiler got deflate.c wrong")
     return library
@@ -139,16 +143,19 @@ class Deflating:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._tokens = np.empty(_TOKENS, np.uint32)
+        self._literals = np.empty(_TOKENS, np.uint8)
+        self._repeats = np.empty((_TOKENS, 3), np.uint32)
         self._out = np.empty(_OUT_BYTES, np.uint8)
         self._deflate = _Deflate(
-            tokens=self._tokens.ctypes.data,
+            literals=self._literals.ctypes.data,
+            repeats=self._repeats.ctypes.data,
             token_room=_TOKENS,
             out=self._out.ctypes.data,
             out_room=_OUT_BYTES,
         )
         self._reference = ctypes.byref(self._deflate)
         self._pieces: list[bytes] = []
+        self._hint: tuple[Overlap, int] | None = None
         self._last = b""
         self._size = 0
 
@@ -159,8 +166,11 @@ class Deflating:
 
     def add(self, block: Block, overlap: Overlap) -> None:
         """Take the next bytes, which repeat those before them as ``overlap`` says, or do not."""
-        found = overlap.distances(_record_bytes(block))[:_MOST_DISTANCES]
-        self._deflate.distances[:] = (*found, *(0,) * (_MOST_DISTANCES - len(found)))
+        hint = overlap, _record_bytes(block)
+        if hint != self._hint:
+            found = overlap.distances(hint[1])[:_MOST_DISTANCES]
+            self._deflate.distances[:] = (*found, *(0,) * (_MOST_DISTANCES - len(found)))
+            self._hint = hint
         # The first bytes stand behind the last ones of the block before, the others behind those.
         joined = b"".join((self._last, block[:FARTHEST]))
         self._find(joined, len(self._last))

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 enum { END_OF_BLOCK = 256, FIRST_LENGTH = 257, LITERALS = 286, FIXED_LITERALS = 288, DISTANCES = 30, LENGTH_CODES = 19 };
-enum { LONGEST_CODE = 15, LONGEST_LENGTH_CODE = 7 };
+enum { LONGEST_CODE = 14, LONGEST_LENGTH_CODE = 7 };
 
 typedef struct {
     uint32_t code[FIXED_LITERALS]; /* its first bit lowest */

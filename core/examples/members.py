@@ -9,15 +9,15 @@ and to the standard library on machines that isal has no build for. They write d
 which is why content is hashed before compression (design, rule 1).
 
 Why level 3 is isal's default: it finds the overlap in any data; levels 1 and 2 lose sight of it where values look
-random. Times smaller, and MB/s of records (processor time of one core of a Xeon, isal 1.9; zlib for comparison):
+random. Times smaller, and MB/s of records (processor time of one core of an EPYC, isal 1.9; zlib for comparison):
 
 | level  | demo cohort | its MB/s | random walks | white noise |
 |--------|-------------|----------|--------------|-------------|
-| 1      | 22          | 1,900    | 8            | 1.2         |
-| 2      | 22          | 1,900    | 11           | 1.2         |
-| 3      | 29          | 300      | 15           | 9.9         |
-| ours   | 44          | 1,300    | 18           | 9.9         |
-| zlib 6 | 48          | 100      | 18           | 9.9         |
+| 1      | 22          | 2,400    | 8            | 1.2         |
+| 2      | 22          | 2,400    | 11           | 1.2         |
+| 3      | 29          | 430      | 15           | 9.9         |
+| ours   | 46          | 4,200    | 18           | 9.9         |
+| zlib 6 | 48          | 150      | 18           | 9.9         |
 
 For the 6,388 cases of the open data set, in proportion, that is 2.3, 2.3, 1.8, 1.2 and 1.1 GB.
 """
@@ -124,11 +124,18 @@ def decompress_member(data: bytes, compression: Compression = Compression.GZIP) 
     return b"".join(decompress_members((data,), compression))
 
 
+def _clear_registers() -> None:
+    library = usable_library()
+    if library is not None:
+        library.casemill_clear_registers()
+
+
 def _unpack(unpacker: Any, data: bytes, largest: int) -> Iterator[bytes]:
     """Everything that ``data`` gives. Output can be pending after the last input byte, hence the empty rounds."""
     try:
         found = unpacker.decompress(data, largest)
         while found:
+            _clear_registers()  # what comes out is hashed next
             yield found
             if unpacker.eof:
                 return

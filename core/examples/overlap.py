@@ -20,11 +20,10 @@ class Overlap:
     rows: tuple[int, ...] = ()
 
     def distances(self, record_bytes: int) -> tuple[int, ...]:
-        """Bytes back to where the bytes of a record may have stood before, ascending: in the two rows above, in the
+        """Bytes back to where the bytes of a record may have stood before, ascending: in the row above, in the
         window before, in the same place of the record before."""
-        rows = {row * count for row in self.rows for count in (1, 2)}
         windows = {record_bytes - shift for shift in self.shifts}
-        return tuple(sorted(distance for distance in {*rows, *windows, record_bytes} if distance > 0))
+        return tuple(sorted(distance for distance in {*self.rows, *windows, record_bytes} if distance > 0))
 
 
 def find_overlap(columns: Columns) -> Overlap:

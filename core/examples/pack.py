@@ -1,15 +1,16 @@
 """Columns to TFRecord bytes, the same bytes that TensorFlow's own writer would give for the same examples.
 
 Records whose fields take equally many bytes differ in their values only. Such a run is laid out as matrices of
-bytes, some records at a time: the structure is copied from a template, values are copied field by field.
+bytes, some records at a time: the structure is copied from a template, values are copied field by field, by the library
+of ``pack.c`` where there is one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -17,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BugError
-from core.examples import wire
+from core.examples import pack_native, wire
 from core.examples.columns import column_dtype, row_shape
 from core.examples.framing import HEADER_BYTES, TRAILER_BYTES, frame_header, masked_crc32c_of_rows
+from core.examples.pack_native import Part
 from core.schema import Field, Kind, Schema
 from core.workload import Columns
 
-RECORDS_AT_ONCE = 128
-"""Records of a block: as many ordinary ones as stay in a processor's cache until they are hashed and compressed."""
+BLOCK_BYTES = 1024 * 1024
+"""Of a block of records, one at least: few enough to stay in a processor's caches until they are hashed and compressed,
+and enough that what is done once a block does not count."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +58,30 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
     """
     _check(schema, columns)
     encoded = [_encoded(field, columns[field.name]) for field in schema.fields]
-    sizes = np.stack([field_bytes.sizes() for field_bytes in encoded], axis=1)
     frames: dict[tuple[int, ...], _Sketch] = {}
-    for start, stop in _runs(sizes):
-        key = tuple(sizes[start].tolist())
+    for start, stop in _runs(encoded, len(columns[schema.order_field])):
+        key = tuple(field_bytes.size(start) for field_bytes in encoded)
         if key not in frames:
             frames[key] = _frame(schema.fields, key)
-        for first in range(start, stop, RECORDS_AT_ONCE):
-            last = min(first + RECORDS_AT_ONCE, stop)
-            rows = [field_bytes.rows(first, last) for field_bytes in encoded]
-            yield _laid_out(frames[key], rows, last - first).reshape(-1).data
+        rows = [field_bytes.rows(start, stop) for field_bytes in encoded]
+        lay_out = _laying(frames[key], rows, stop - start)
+        step = max(1, BLOCK_BYTES // len(frames[key].data))
+        for first in range(0, stop - start, step):
+            block = lay_out(first, min(first + step, stop - start))
+            checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
+            block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(-1, TRAILER_BYTES)
+            yield block.reshape(-1).data
 
 
 class _FieldBytes(Protocol):
     """The encoded values of one field."""
 
-    def sizes(self) -> NDArray[np.intp]:
-        """Bytes of each record, [n]."""
+    def size(self, record: int) -> int:
+        """Bytes of a record."""
+        ...
+
+    def changes(self) -> NDArray[np.intp]:
+        """The records of another size than the one before, ascending."""
         ...
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
@@ -86,8 +96,11 @@ class _Plain(_FieldBytes):
     column: NDArray[Any]
     width: int
 
-    def sizes(self) -> NDArray[np.intp]:
-        return np.full(len(self.column), self.width * self.column.itemsize)
+    def size(self, record: int) -> int:
+        return self.width * self.column.itemsize
+
+    def changes(self) -> NDArray[np.intp]:
+        return np.empty(0, np.intp)
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         rows = self.column[start:stop].reshape(stop - start, self.width)
@@ -103,8 +116,12 @@ class _Varints(_FieldBytes):
     data: NDArray[np.uint8]
     bounds: NDArray[np.intp]
 
-    def sizes(self) -> NDArray[np.intp]:
-        return np.diff(self.bounds)
+    def size(self, record: int) -> int:
+        return int(self.bounds[record + 1] - self.bounds[record])
+
+    def changes(self) -> NDArray[np.intp]:
+        sizes = np.diff(self.bounds)
+        return np.flatnonzero(sizes[1:] != sizes[:-1]) + 1
 
     def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         first, last = self.bounds[start], self.bounds[stop]
@@ -134,36 +151,35 @@ def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
     if field.kind is not Kind.INT64:
         return _Plain(column, width)
     values = np.ascontiguousarray(column).reshape(-1)
+    if width == 1 and len(values) and (values == values[0]).all():  # such as the case's number: encoded once for all
+        one = wire.encode_varint(int(values[0]) % 2**64)
+        return _Plain(np.ndarray((len(values), len(one)), np.uint8, one, strides=(0, 1)), len(one))
     lengths = wire.varint_lengths(values)
     ends = np.cumsum(lengths, dtype=np.intp)
     bounds = np.concatenate([[0], ends])[np.arange(len(column) + 1) * width]
     return _Varints(wire.encode_varints(values, lengths), bounds)
 
 
-def _runs(sizes: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    """Bounds of the longest stretches of equal rows, in order."""
-    if not len(sizes):
-        return
-    changes = np.flatnonzero((sizes[1:] != sizes[:-1]).any(axis=1)) + 1
-    bounds = [0, *changes.tolist(), len(sizes)]
-    yield from pairwise(bounds)
+def _runs(encoded: list[_FieldBytes], count: int) -> Iterator[tuple[int, int]]:
+    """Bounds of the longest stretches of records whose fields have the same sizes, in order."""
+    if count:
+        changes = {change for field_bytes in encoded for change in field_bytes.changes().tolist()}
+        yield from pairwise([0, *sorted(changes), count])
 
 
-def _laid_out(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
-    """The frames [count, bytes of one] of a run, checksums included."""
-    template = np.frombuffer(frame.data, np.uint8)
-    block = np.empty((count, len(template)), np.uint8)
-    after = 0
-    for field_holes, rows in zip(frame.holes, fields, strict=True):
-        taken = 0
-        for start, stop in field_holes:
-            block[:, after:start] = template[after:start]
-            block[:, start:stop] = rows[:, taken : taken + stop - start]
-            taken, after = taken + stop - start, stop
-    block[:, after:] = template[after:]
-    checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
-    block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(count, TRAILER_BYTES)
-    return block
+def _laying(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> Callable[[int, int], NDArray[np.uint8]]:
+    """What lays out the frames ``first`` to ``last`` of a run, [last - first, bytes of one], checksums left open."""
+    template = np.ndarray((count, len(frame.data)), np.uint8, frame.data, strides=(0, 1))
+    library = pack_native.usable_library()
+    if library is not None:
+        return pack_native.Laying(library, (template, *fields), frame.parts).records
+    sources = (template, *fields)
+    return partial(_side_by_side, [sources[part.source][:, part.start : part.stop] for part in frame.parts])
+
+
+def _side_by_side(parts: list[NDArray[np.uint8]], first: int, last: int) -> NDArray[np.uint8]:
+    out = np.empty((last - first, sum(part.shape[1] for part in parts)), np.uint8)
+    return np.concatenate([part[first:last] for part in parts], axis=1, out=out)
 
 
 @dataclass(frozen=True)
@@ -172,6 +188,17 @@ class _Sketch:
 
     data: bytes
     holes: tuple[tuple[tuple[int, int], ...], ...] = ()
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What a record is made of, in order: bytes of these (source 0) and of the fields (sources from 1 on)."""
+        parts, after = [], 0
+        for source, field_holes in enumerate(self.holes, 1):
+            taken = 0
+            for start, stop in field_holes:
+                parts += [Part(0, after, start), Part(source, taken, taken + stop - start)]
+                taken, after = taken + stop - start, stop
+        return (*parts, Part(0, after, len(self.data)))
 
     def after(self, prefix: bytes) -> _Sketch:
         shift = len(prefix)

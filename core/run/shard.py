@@ -70,29 +70,29 @@ class OpenShard:
         )
         histograms = {name: counts.tolist() for name, counts in result.histograms.items()}
         finished = FinishedCase(entry, member, result.figures, histograms)
-        self._append(finished)
+        self._append(finished, result.histograms)
         return finished
 
     def restore(self, case: FinishedCase) -> None:
         """Append a case that an earlier attempt finished."""
         for _ in self._hashed(decompress_members((case.member,), self.compression)):
             pass
-        self._append(case)
+        self._append(case, {name: np.array(counts, np.int64) for name, counts in case.histograms.items()})
 
     def _hashed(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
             self.content.update(block)
             yield block
 
-    def _append(self, case: FinishedCase) -> None:
+    def _append(self, case: FinishedCase, histograms: Mapping[str, NDArray[np.int64]]) -> None:
         self.entries.append(case.entry.model_copy(update={"offset": self.size, "length": len(case.member)}))
         self.members.append(case.member)
         self.size += len(case.member)
         if case.figures:
             self.figures[case.entry.case_id] = case.figures
-        for name, counts in case.histograms.items():
+        for name, counts in histograms.items():
             total = self.histograms.setdefault(name, np.zeros(len(counts), np.int64))
-            total += np.array(counts, np.int64)
+            total += counts
 
     def object_bytes(self) -> bytes:
         """The shard object: the members, joined."""

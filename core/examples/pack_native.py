@@ -1,0 +1,84 @@
+"""Records laid out by the library of ``pack.c``, where there is one (:func:`usable_library`)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.compile import library_of
+from core.library import LibraryError, is_plain, load
+
+SOURCE = Path(__file__).with_name("pack.c")
+LIBRARY = library_of(SOURCE)
+
+_INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
+
+
+class _Piece(ctypes.Structure):
+    """``Piece`` of pack.c, field by field."""
+
+    _fields_ = (("from_", _ADDRESS), ("stride", _INTEGER), ("bytes", _INTEGER))
+
+
+def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
+    """The compiled laying out; errors as :func:`core.library.load`."""
+    library = load(path, SOURCE, "casemill_piece_bytes", _Piece)
+    library.casemill_lay_out.argtypes = (_ADDRESS, _INTEGER, _INTEGER, _INTEGER, _ADDRESS)
+    library.casemill_lay_out.restype = None
+    return library
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    try:
+        return load_library()
+    except LibraryError:
+        return None  # numpy then does it
+
+
+def usable_library() -> ctypes.CDLL | None:
+    """The library, where there is one and nobody forbids it."""
+    return None if is_plain() else _library()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes ``start`` to ``stop`` of a record in the source of this number."""
+
+    source: int
+    start: int
+    stop: int
+
+
+class Laying:
+    """Records of one size, each the ``parts`` on end, out of ``sources`` [n, bytes] of equal n, whose rows stand
+    together in memory."""
+
+    def __init__(self, library: ctypes.CDLL, sources: Sequence[NDArray[np.uint8]], parts: Sequence[Part]) -> None:
+        for rows in sources:
+            if rows.dtype != np.uint8 or rows.ndim != 2 or (rows.shape[1] > 1 and rows.strides[1] != 1):
+                raise ValueError("the bytes of a row do not stand together")
+        if any(not 0 <= part.start <= part.stop <= sources[part.source].shape[1] for part in parts):
+            raise ValueError("a part is not within its source")
+        self._library = library
+        self._sources = sources  # their memory stays in place
+        self._count = min(map(len, sources))
+        self._bytes = sum(part.stop - part.start for part in parts)
+        begins, strides = [rows.ctypes.data for rows in sources], [rows.strides[0] for rows in sources]
+        pieces = [(begins[part.source] + part.start, strides[part.source], part.stop - part.start) for part in parts]
+        self._pieces = np.array(pieces, np.int64)  # as _Piece has them
+        self._address = self._pieces.ctypes.data
+
+    def records(self, first: int, last: int) -> NDArray[np.uint8]:
+        """These records, [last - first, bytes of one]."""
+        if not 0 <= first <= last <= self._count:
+            raise ValueError(f"there are no records {first} to {last} of {self._count}")
+        out = np.empty((last - first, self._bytes), np.uint8)
+        self._library.casemill_lay_out(self._address, len(self._pieces), first, last, out.ctypes.data)
+        return out
