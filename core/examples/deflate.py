@@ -14,7 +14,7 @@ import numpy as np
 from core.compile import PLAIN, library_of
 from core.examples.framing import FRAME_BYTES
 from core.examples.overlap import Overlap
-from core.library import LibraryError, is_plain, load
+from core.library import LibraryError, address_of, is_plain, load
 
 SOURCE = Path(__file__).with_name("deflate.c")
 LIBRARY = library_of(SOURCE)
@@ -147,10 +147,10 @@ class Deflating:
         self._repeats = np.empty((_TOKENS, 3), np.uint32)
         self._out = np.empty(_OUT_BYTES, np.uint8)
         self._deflate = _Deflate(
-            literals=self._literals.ctypes.data,
-            repeats=self._repeats.ctypes.data,
+            literals=address_of(self._literals),
+            repeats=address_of(self._repeats),
             token_room=_TOKENS,
-            out=self._out.ctypes.data,
+            out=address_of(self._out),
             out_room=_OUT_BYTES,
         )
         self._reference = ctypes.byref(self._deflate)

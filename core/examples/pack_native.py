@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.compile import library_of
-from core.library import LibraryError, is_plain, load
+from core.library import LibraryError, address_of, is_plain, load
 
 SOURCE = Path(__file__).with_name("pack.c")
 LIBRARY = library_of(SOURCE)
@@ -70,15 +70,15 @@ class Laying:
         self._sources = sources  # their memory stays in place
         self._count = min(map(len, sources))
         self._bytes = sum(part.stop - part.start for part in parts)
-        begins, strides = [rows.ctypes.data for rows in sources], [rows.strides[0] for rows in sources]
+        begins, strides = [address_of(rows) for rows in sources], [rows.strides[0] for rows in sources]
         pieces = [(begins[part.source] + part.start, strides[part.source], part.stop - part.start) for part in parts]
         self._pieces = np.array(pieces, np.int64)  # as _Piece has them
-        self._address = self._pieces.ctypes.data
+        self._address = address_of(self._pieces)
 
     def records(self, first: int, last: int) -> NDArray[np.uint8]:
         """These records, [last - first, bytes of one]."""
         if not 0 <= first <= last <= self._count:
             raise ValueError(f"there are no records {first} to {last} of {self._count}")
         out = np.empty((last - first, self._bytes), np.uint8)
-        self._library.casemill_lay_out(self._address, len(self._pieces), first, last, out.ctypes.data)
+        self._library.casemill_lay_out(self._address, len(self._pieces), first, last, address_of(out))
         return out

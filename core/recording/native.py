@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.compile import library_of
-from core.library import load
+from core.library import address_of, load
 from core.recording.collect import check_room
 from core.recording.declare import Register
 from core.recording.model import MAXIMUM_SPAN_S
@@ -116,9 +116,9 @@ class NativeRecords(Records):
         self._walk = _Walk(
             buffer=ctypes.addressof(self._pinned),
             counts=self.counts.buffer_info()[0],
-            in_force=register.in_force.ctypes.data,
+            in_force=address_of(register.in_force),
             room=self._room,
-            good_times=self._good_times.ctypes.data,
+            good_times=address_of(self._good_times),
             earliest=np.nan,
             latest=np.nan,
             farthest=np.nan,
@@ -153,7 +153,7 @@ class NativeRecords(Records):
     def columns(self, track_of: NDArray[np.int32], unit_of: NDArray[np.int16], tracks: int) -> Columns:
         sizes = np.zeros(tracks, np.int64)
         for chunk in self._chunks:
-            self._library.casemill_count(chunk.taken, chunk.rows.ctypes.data, track_of.ctypes.data, sizes.ctypes.data)
+            self._library.casemill_count(chunk.taken, address_of(chunk.rows), address_of(track_of), address_of(sizes))
         ends = np.concatenate(([0], np.cumsum(sizes)))
         following = ends.copy()
         total = int(ends[-1])
@@ -163,7 +163,7 @@ class NativeRecords(Records):
             chunk = self._chunks.pop(0)
             source = (chunk.rows, chunk.times, chunk.values, track_of, unit_of)
             target = (following, columns.times, columns.values, columns.unit_of)
-            self._library.casemill_sort(chunk.taken, *(column.ctypes.data for column in (*source, *target)))
+            self._library.casemill_sort(chunk.taken, *(address_of(column) for column in (*source, *target)))
         return columns
 
     def _chunk_with_room(self) -> _Chunk:
@@ -172,9 +172,9 @@ class NativeRecords(Records):
             self._chunks.append(chunk)
             walk = self._walk
             walk.taken = 0
-            walk.taken_rows = chunk.rows.ctypes.data
-            walk.taken_times = chunk.times.ctypes.data
-            walk.taken_values = chunk.values.ctypes.data
+            walk.taken_rows = address_of(chunk.rows)
+            walk.taken_times = address_of(chunk.times)
+            walk.taken_values = address_of(chunk.values)
         return self._chunks[-1]
 
     def _take_over(self, chunk: _Chunk) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.compile import library_of
-from core.library import LibraryError, is_plain, load
+from core.library import LibraryError, address_of, is_plain, load
 from core.workloads.vitaldb.features import Feature
 
 SOURCE = Path(__file__).with_name("grid.c")
@@ -110,7 +110,7 @@ def drop_contradictions(
 ) -> list[int]:
     """As :func:`core.workloads.vitaldb.clean.drop_contradictions`."""
     systolic, diastolic, mean = (
-        _Pressure(*(array.ctypes.data for array in one), count=min(map(len, one))) for one in pressures
+        _Pressure(*(address_of(array) for array in one), count=min(map(len, one))) for one in pressures
     )
     found = (_Pressure * 3)(systolic, diastolic, mean)
     library.casemill_contradictions(ctypes.addressof(found), tolerance)
@@ -121,7 +121,7 @@ def median_interval(library: ctypes.CDLL, times: Floats) -> float | None:
     """The median interval between two ``times`` or more; None where looking for it took too long."""
     count = len(times)
     intervals = np.empty(count - 1)
-    found: float = library.casemill_median_interval(count, times.ctypes.data, _MEDIAN_ROUNDS, intervals.ctypes.data)
+    found: float = library.casemill_median_interval(count, address_of(times), _MEDIAN_ROUNDS, address_of(intervals))
     return found if found == found else None
 
 
@@ -130,7 +130,7 @@ def places(library: ctypes.CDLL, times: Floats, valid: Valid | None, hold_s: flo
     found = np.empty(length + 1, np.int32)
     count = len(times) if valid is None else min(len(times), len(valid))
     library.casemill_places(
-        count, times.ctypes.data, None if valid is None else valid.ctypes.data, hold_s, length, found.ctypes.data
+        count, address_of(times), None if valid is None else address_of(valid), hold_s, length, address_of(found)
     )
     return found[:-1]
 
@@ -138,7 +138,7 @@ def places(library: ctypes.CDLL, times: Floats, valid: Valid | None, hold_s: flo
 def take(library: ctypes.CDLL, values: Floats, where: Places, row: Floats) -> None:
     """Fill ``row`` as :func:`core.workloads.vitaldb.grid.take`; ``where`` comes from :func:`places` of so many times as
     there are ``values``."""
-    library.casemill_taken(values.ctypes.data, len(row), where.ctypes.data, row.ctypes.data)
+    library.casemill_taken(address_of(values), len(row), address_of(where), address_of(row))
 
 
 def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.int64]:
@@ -148,7 +148,7 @@ def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.
     features, seconds = rows.shape
     counts = np.zeros((features, edges.shape[1] + 1), np.int64)
     library.casemill_histograms(
-        rows.ctypes.data, seconds, features, edges.ctypes.data, edges.shape[1], counts.ctypes.data
+        address_of(rows), seconds, features, address_of(edges), edges.shape[1], address_of(counts)
     )
     return counts
 
@@ -161,7 +161,7 @@ def observed_share(library: ctypes.CDLL, grid: Floats, count: int, window_s: int
         raise ValueError("a window goes beyond the grid")
     totals, shares = np.empty(seconds + 1, np.int32), np.empty((count, features), np.float32)
     library.casemill_observed(
-        rows.ctypes.data, seconds, features, count, window_s, step_s, totals.ctypes.data, shares.ctypes.data
+        address_of(rows), seconds, features, count, window_s, step_s, address_of(totals), address_of(shares)
     )
     return shares
 
@@ -180,5 +180,5 @@ def normalised_grid(library: ctypes.CDLL, grid: Floats, features: tuple[Feature,
     rows = np.ascontiguousarray(grid.T)
     rules = ctypes.create_string_buffer(_rules(features))
     out = np.empty(grid.shape, np.float32)
-    library.casemill_normalised(rows.ctypes.data, len(grid), len(features), ctypes.addressof(rules), out.ctypes.data)
+    library.casemill_normalised(address_of(rows), len(grid), len(features), ctypes.addressof(rules), address_of(out))
     return out
