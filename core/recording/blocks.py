@@ -29,7 +29,8 @@ _packet = Struct("<BI")
 
 
 class Blocks:
-    """Takes the inflated bytes in any pieces; ``header`` stands when the first block is complete.
+    """Takes the inflated bytes in any pieces and counts them (``taken``); ``header`` stands when the first block is
+    complete.
 
     :meth:`take` and :meth:`finish` raise ``unreadable`` where the header or the packets say
     that this is no recording.
@@ -40,6 +41,7 @@ class Blocks:
         self._view = memoryview(self._buffer)
         self.records = new_records(register, self._buffer)
         self.header: Header | None = None
+        self.taken = 0
         self._filled = 0
         self._missing = BLOCK_BYTES
         self._skip = 0
@@ -58,6 +60,7 @@ class Blocks:
                 part = min(len(piece) - at, self._missing)
                 self._gather(view[at : at + part])
                 at += part
+                self.taken += part
                 self._missing -= part
                 if not self._missing:
                     self._walk()

@@ -76,7 +76,9 @@ def _finish(stream: Inflate, header: Header, blocks: Blocks, stopped: bool) -> R
     )
     seconds = records.clock.seconds(recording.t0)
     loss = _loss(stream, records, settled, len(recording.declarations))
-    return replace(recording, loss=replace(loss, seconds=seconds, truncated=truncated, rest_not_examined=stopped))
+    # What an inflater had ready beyond the last block is its own affair: the report is the same with any.
+    loss = replace(loss, bytes_out=blocks.taken, seconds=seconds, truncated=truncated, rest_not_examined=stopped)
+    return replace(recording, loss=loss)
 
 
 def _loss(stream: Inflate, records: Records, settled: Settled, distinct: int) -> LossReport:
@@ -85,7 +87,6 @@ def _loss(stream: Inflate, records: Records, settled: Settled, distinct: int) ->
     packets = {name: counts[kind] for name, kind in named.items()}
     return LossReport(
         bytes_in=stream.bytes_in,
-        bytes_out=stream.bytes_out,
         packets={**packets, "unknown": sum(counts) - sum(packets.values())},
         records_read=records.read,
         records_kept=settled.kept,
