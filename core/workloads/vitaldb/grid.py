@@ -139,7 +139,7 @@ def normalised_grid(grid: Floats) -> NDArray[np.float32]:
     """The measured grid [T, 16] imputed and normalised, [T, 16], time-major in memory."""
     library = grid_native.usable_library()
     if library is not None:
-        return grid_native.normalised_grid(library, grid, FEATURES)
+        return grid_native.normalised_grid(library, grid, FEATURES, grid_native.is_quick(library))
     rows = np.empty((len(FEATURES), len(grid)), np.float32)
     for row, feature, values in zip(rows, FEATURES, grid.T, strict=True):
         row[:] = normalise(impute(values, feature), feature)

@@ -88,7 +88,7 @@ _ARGUMENTS = {
     "casemill_median_interval": (_INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_histograms": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_observed": (_ADDRESS, *[_INTEGER] * 5, _ADDRESS, _ADDRESS),
-    "casemill_normalised": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS),
+    "casemill_normalised": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
 }
 
 
@@ -175,10 +175,20 @@ def _rules(features: tuple[Feature, ...]) -> bytes:
     return b"".join(map(bytes, rules))
 
 
-def normalised_grid(library: ctypes.CDLL, grid: Floats, features: tuple[Feature, ...]) -> NDArray[np.float32]:
-    """As :func:`core.workloads.vitaldb.grid.normalised_grid`."""
+@cache
+def is_quick(library: ctypes.CDLL) -> bool:
+    """Whether the processor has the instructions of the library's quick variant; it gives the same."""
+    return bool(library.casemill_is_quick())
+
+
+def normalised_grid(
+    library: ctypes.CDLL, grid: Floats, features: tuple[Feature, ...], quick: bool
+) -> NDArray[np.float32]:
+    """As :func:`core.workloads.vitaldb.grid.normalised_grid`; ``quick`` where :func:`is_quick` says so."""
     rows = np.ascontiguousarray(grid.T)
     rules = ctypes.create_string_buffer(_rules(features))
     out = np.empty(grid.shape, np.float32)
-    library.casemill_normalised(address_of(rows), len(grid), len(features), ctypes.addressof(rules), address_of(out))
+    library.casemill_normalised(
+        address_of(rows), len(grid), len(features), ctypes.addressof(rules), quick, address_of(out)
+    )
     return out
