@@ -28,13 +28,15 @@ _FEATURES = dict(zip(FEATURE_NAMES, FEATURES, strict=True))
 class CleanTrack:
     """One track after cleaning; arrays [n].
 
-    ``written`` stands in the feature's unit, ``default`` in the quantity's default unit.
+    ``written`` stands in the feature's unit, ``default`` in the quantity's default unit; ``usable`` samples are
+    ``valid``.
     """
 
     timeline: Timeline
     default: Floats
     written: Floats
     valid: NDArray[np.bool_]
+    usable: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def extract_signals(
     for row, feature in zip(rows, FEATURES, strict=True):
         sources = [tracks[name] for name in profile.sources(feature.name) if name in tracks]
         _fill(row, sources, feature.summed)
-    valid = {feature_of[name].name for name, track in tracks.items() if track.valid.any()}
+    valid = {feature_of[name].name for name, track in tracks.items() if track.usable}
     return Signals(
         grid=rows.T,
         cleaned=dict(sorted(cleaned.items())),
@@ -137,7 +139,8 @@ def _clean(track: Track, feature: Feature, timeline: Timeline, dose: float, clea
     found = clean(feature.quantity, track.values, track.unit_of, by_unit, dose)
     cleaned[f"{track.name}: missing"] += found.missing
     cleaned[f"{track.name}: out of bounds"] += found.out_of_bounds
-    return CleanTrack(timeline, found.default, found.written, found.valid)
+    usable = len(found.valid) - found.missing - found.out_of_bounds
+    return CleanTrack(timeline, found.default, found.written, found.valid, usable)
 
 
 def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTrack], cleaned: Counter[str]) -> None:
@@ -145,14 +148,15 @@ def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTra
     if len(present) < len(BLOOD_PRESSURE_NAMES):
         return
     hits = drop_contradictions([(track.timeline.seconds, track.default, track.valid) for _, track in present])
-    for (name, _), count in zip(present, hits, strict=True):
+    for (name, track), count in zip(present, hits, strict=True):
+        track.usable -= count
         cleaned[f"{name}: contradicts"] += count
 
 
 def _resample(track: CleanTrack, row: Floats) -> None:
     """Fill ``row`` [T] with the track's seconds."""
     timeline, valid, length = track.timeline, track.valid, len(row)
-    all_valid = bool(valid.all())
+    all_valid = track.usable == len(valid)
     where = timeline.places(length) if all_valid else places(timeline.times, valid, timeline.hold_s, length)
     take(track.written, where, row)
 
