@@ -5,6 +5,9 @@
  */
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "grid_samples.h"
 
@@ -226,10 +229,16 @@ void casemill_normalised(
     (quick ? normalise_quick : normalise_anywhere)(rows, seconds, features, rules, out);
 }
 
-/* Whether this processor has what the quick variant is compiled for: AVX2. */
+/* Whether this processor has what the quick variant is compiled for, AVX2, and the system keeps its registers.
+ * (__builtin_cpu_supports asks the same, but zig cannot link it into a shared library.) */
 int casemill_is_quick(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") != 0;
+    enum { KEPT = 6 }; /* the registers' lower and upper halves */
+    unsigned first, second, third, fourth, kept, above;
+    if (!__get_cpuid(1, &first, &second, &third, &fourth) || !(third & bit_OSXSAVE))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(kept), "=d"(above) : "c"(0));
+    return (kept & KEPT) == KEPT && __get_cpuid_count(7, 0, &first, &second, &third, &fourth) && second & bit_AVX2;
 #else
     return 0;
 #endif
