@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.recording.model import Recording, Track
 from core.workloads.vitaldb.clean import clean, drop_contradictions
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
-from core.workloads.vitaldb.grid import places, take
+from core.workloads.vitaldb.grid import Places, places, take
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
 from core.workloads.vitaldb.timeline import Timeline, Timelines
@@ -78,9 +78,8 @@ def extract_signals(
     own = _own(recording, profile)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
-    for row, feature in zip(rows, FEATURES, strict=True):
-        sources = [tracks[name] for name in profile.sources(feature.name) if name in tracks]
-        _fill(row, sources, feature.summed)
+    sources = [[tracks[name] for name in profile.sources(one.name) if name in tracks] for one in FEATURES]
+    _fill(rows, sources)
     valid = {feature_of[name].name for name, track in tracks.items() if track.usable}
     return Signals(
         grid=rows.T,
@@ -153,24 +152,29 @@ def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTra
         cleaned[f"{name}: contradicts"] += count
 
 
-def _resample(track: CleanTrack, row: Floats) -> None:
-    """Fill ``row`` [T] with the track's seconds."""
-    timeline, valid, length = track.timeline, track.valid, len(row)
-    all_valid = track.usable == len(valid)
-    where = timeline.places(length) if all_valid else places(timeline.times, valid, timeline.hold_s, length)
-    take(track.written, where, row)
+def _fill(rows: Floats, sources: Sequence[Sequence[CleanTrack]]) -> None:
+    """Fill the ``rows`` [16, T], each sample by sample from its feature's ``sources``: the first one that has a value,
+    or the sum of those that have one."""
+    take([_taken(one[0], row) for row, one in zip(rows, sources, strict=True) if one])
+    for row, one, feature in zip(rows, sources, FEATURES, strict=True):
+        if not one:
+            row.fill(np.nan)
+        for source in one[1:]:
+            _add(row, source, feature.summed)
 
 
-def _fill(row: Floats, sources: Sequence[CleanTrack], summed: bool) -> None:
-    """Fill ``row`` [T], sample by sample: the first source that has a value, or the sum of those that have one."""
-    if not sources:
-        row.fill(np.nan)
-        return
-    _resample(sources[0], row)
-    for source in sources[1:]:
-        values = np.empty(len(row))
-        _resample(source, values)
-        absent = np.isnan(row)
-        if summed:
-            np.add(row, values, out=row, where=~(absent | np.isnan(values)))
-        np.copyto(row, values, where=absent)
+def _taken(track: CleanTrack, row: Floats) -> tuple[Floats, Places, Floats]:
+    """Which of the track's samples each second of the ``row`` [T] takes."""
+    timeline, length = track.timeline, len(row)
+    if track.usable == len(track.valid):
+        return track.written, timeline.places(length), row
+    return track.written, places(timeline.times, track.valid, timeline.hold_s, length), row
+
+
+def _add(row: Floats, source: CleanTrack, summed: bool) -> None:
+    values = np.empty(len(row))
+    take([_taken(source, values)])
+    absent = np.isnan(row)
+    if summed:
+        np.add(row, values, out=row, where=~(absent | np.isnan(values)))
+    np.copyto(row, values, where=absent)
