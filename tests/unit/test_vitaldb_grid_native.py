@@ -15,7 +15,7 @@ from core.compile import PLAIN, system_compiler
 from core.library import LibraryError
 from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.configuration import Configuration
-from core.workloads.vitaldb.features import FEATURES
+from core.workloads.vitaldb.features import FEATURES, Feature
 from core.workloads.vitaldb.grid import impute, normalise, normalised_grid
 from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
 from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _all_edges, _edges, case_histograms
@@ -41,6 +41,16 @@ def plain(monkeypatch: pytest.MonkeyPatch, grid: np.ndarray) -> tuple[bytes, dic
     return found
 
 
+def compiled(grid: np.ndarray, features: tuple[Feature, ...] = FEATURES) -> np.ndarray:
+    """Normalised by the variant for every processor, and by this one's, which must be the same."""
+    library = load_library()
+    found, quick = (
+        grid_native.normalised_grid(library, grid, features, quick) for quick in (False, grid_native.is_quick(library))
+    )
+    assert found.tobytes() == quick.tobytes()
+    return found
+
+
 def counts(grid: np.ndarray) -> dict[str, list[int]]:
     histograms = case_histograms(Signals(grid, {}, {}, {}, 0))
     return {name: found.tolist() for name, found in histograms.items()}
@@ -53,6 +63,7 @@ def test_any_grid(grid: np.ndarray) -> None:
         expected = plain(patch, grid)
         assert usable_library() is not None
         assert (normalised_grid(grid).tobytes(), counts(grid)) == expected
+        assert compiled(grid).tobytes() == expected[0]
 
 
 @pytest.mark.parametrize("length", [0, 1, 511, 512, 513, 3000])
@@ -62,7 +73,22 @@ def test_gaps_of_every_length_across_blocks(length: int, monkeypatch: pytest.Mon
     for column, share in enumerate(np.linspace(0, 1, len(FEATURES))):
         for start in np.flatnonzero(chance.random(length) < share / 20):
             grid[start : start + int(chance.integers(1, 700)), column] = np.nan
-    assert (normalised_grid(grid).tobytes(), counts(grid)) == plain(monkeypatch, grid)
+    expected = plain(monkeypatch, grid)
+    assert (normalised_grid(grid).tobytes(), counts(grid)) == expected
+    assert compiled(grid).tobytes() == expected[0]
+    shares = observed_share(grid, count_windows(length, Configuration()), Configuration())
+    monkeypatch.setenv(PLAIN, "1")
+    assert shares.tobytes() == observed_share(grid, len(shares), Configuration()).tobytes()
+
+
+@pytest.mark.parametrize("features", range(10))
+def test_any_number_of_features(features: int) -> None:
+    grid = np.random.default_rng(features).normal(60, 40, (700, features))
+    grid[300:600, ::2] = np.nan
+    grid[20:22, ::3] = [[np.inf], [-np.inf]]
+    found = compiled(grid, FEATURES[:features])
+    for column, feature in enumerate(FEATURES[:features]):
+        assert found[:, column].tobytes() == normalise(impute(grid[:, column], feature), feature).tobytes()
 
 
 def test_every_edge_and_its_neighbours() -> None:
@@ -115,7 +141,7 @@ def test_rules_of_any_feature() -> None:
     for gap_holds in (False, True):
         for after_hold_s in (0, 1, 2, 100):
             feature = replace(FEATURES[0], gap_holds=gap_holds, after_hold_s=after_hold_s, before=3.0, after=4.0)
-            found = grid_native.normalised_grid(load_library(), values[:, None], (feature,))
+            found = compiled(values[:, None], (feature,))
             assert found[:, 0].tolist() == normalise(impute(values, feature), feature).tolist()
 
 

@@ -49,7 +49,7 @@ def test_any_resampling(times: list[float], hold_s: float, length: int, chosen: 
     def work() -> tuple[bytes, bytes, bytes]:
         row = np.full(length, 7.0)
         where = places(recorded, valid, hold_s, length)
-        take(values, where, row)
+        take([(values, where, row)])
         assert row.tobytes() == resample(recorded[valid], values[valid], hold_s, length).tobytes()
         return row.tobytes(), where.tobytes(), places(recorded, None, hold_s, length).tobytes()
 
@@ -150,3 +150,19 @@ def test_long_recordings_of_pressures(seed: int) -> None:
     native, plain = both_ways(work)
     assert native == plain
     assert min(native[0]) > 0
+
+
+def test_rows_that_are_taken_together() -> None:
+    chance = np.random.default_rng(3)
+    tracks = [(chance.random(20), chance.integers(-1, 20, 50).astype(np.int32)) for _ in range(4)]
+
+    def work() -> bytes:
+        rows = np.full((len(tracks), 50), 7.0)
+        take([(*one, row) for one, row in zip(tracks, rows, strict=True)])
+        take([])
+        return rows.tobytes()
+
+    native, plain = both_ways(work)
+    assert native == plain
+    with pytest.raises(ValueError, match="lengths"):
+        grid_native.take(load_library(), [(*tracks[0], np.empty(50)), (*tracks[1], np.empty(49))])

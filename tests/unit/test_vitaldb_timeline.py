@@ -57,7 +57,7 @@ def test_the_grid_of_a_timeline() -> None:
     values = np.array([1.0, 2.0, 3.0])
     timeline = Timelines(10.0).of(recorded)
     grid = np.empty(12)
-    take(values, timeline.places(12), grid)
+    take([(values, timeline.places(12), grid)])
     np.testing.assert_array_equal(grid, resample(recorded - 10.0, values, hold_seconds(recorded), 12))
     assert timeline.places(12) is timeline.places(12)
     assert len(timeline.places(3)) == 3

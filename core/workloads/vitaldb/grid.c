@@ -5,6 +5,9 @@
  */
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "grid_samples.h"
 
@@ -12,9 +15,25 @@
 #define CASEMILL_DIGEST "unknown"
 #endif
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* What is done to a block is done to all of it, however many of its seconds there are: loops of a fixed length become
  * vectors. */
 enum { BLOCK_S = 256 };
+
+/* Whether surely none of a block's values is missing: a sum with a missing one is none either (nor is one of both
+ * infinities). */
+INLINE int is_whole(const double *values) {
+    double first = 0.0, second = 0.0, third = 0.0, fourth = 0.0;
+    for (int at = 0; at < BLOCK_S; at += 4) {
+        first += values[at];
+        second += values[at + 1];
+        third += values[at + 2];
+        fourth += values[at + 3];
+    }
+    double sum = first + second + third + fourth;
+    return sum == sum;
+}
 
 typedef struct {
     int64_t last;    /* the last second with a value; -1: there is none */
@@ -72,18 +91,33 @@ void casemill_histograms(
     }
 }
 
+/* totals [seconds + 1]: how many of the values before each second are there. */
+static void count_measured(const double *values, int64_t seconds, int32_t *totals) {
+    int32_t total = 0;
+    for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
+        const double *block = values + begin;
+        int32_t *found = totals + begin;
+        if (seconds - begin >= BLOCK_S && is_whole(block)) {
+            for (int at = 0; at < BLOCK_S; at++)
+                found[at] = total + at;
+            total += BLOCK_S;
+            continue;
+        }
+        for (int64_t at = 0; at < BLOCK_S && begin + at < seconds; at++) {
+            found[at] = total;
+            total += block[at] == block[at];
+        }
+    }
+    totals[seconds] = total;
+}
+
 /* shares [windows][features]: of each window's seconds, those with a value. totals: room for seconds + 1. */
 void casemill_observed(
     const double *rows, int64_t seconds, int64_t features, int64_t windows, int64_t window_s, int64_t step_s,
     int32_t *totals, float *shares
 ) {
     for (int64_t feature = 0; feature < features; feature++, rows += seconds) {
-        int32_t total = 0;
-        for (int64_t second = 0; second < seconds; second++) {
-            totals[second] = total;
-            total += rows[second] == rows[second];
-        }
-        totals[seconds] = total;
+        count_measured(rows, seconds, totals);
         for (int64_t window = 0; window < windows; window++) {
             const int32_t *start = totals + window * step_s;
             shares[window * features + feature] = (float)((double)(start[window_s] - start[0]) / (double)window_s);
@@ -91,7 +125,7 @@ void casemill_observed(
     }
 }
 
-static double imputed(const Rule *rule, State *state, int64_t second, double value) {
+INLINE double imputed(const Rule *rule, State *state, int64_t second, double value) {
     if (value == value) {
         state->is_seen = 1;
         state->latest = value;
@@ -104,7 +138,7 @@ static double imputed(const Rule *rule, State *state, int64_t second, double val
     return second <= state->last + rule->after_hold_s ? state->latest : rule->after;
 }
 
-static void normalise(const Rule *rule, const double *filled, float *normalised) {
+INLINE void normalise(const Rule *rule, const double *filled, float *normalised) {
     const double minimum = rule->minimum, span = rule->span;
     for (int at = 0; at < BLOCK_S; at++) {
         float scaled = (float)((filled[at] - minimum) * 2.0 / span - 1.0);
@@ -113,13 +147,77 @@ static void normalise(const Rule *rule, const double *filled, float *normalised)
     }
 }
 
-/*
- * rows: a feature's seconds on end, NaN where nothing was measured; out: a second's features on end, none missing.
- * In blocks, so that a second's features are written while they stand in a cache.
- */
-void casemill_normalised(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
+/* A feature's block, or what there is of it, from this second on. */
+INLINE void normalise_block(Rule *rule, const double *values, int64_t begin, int64_t count, float *normalised) {
+    if (count == BLOCK_S && is_whole(values)) {
+        rule->state.is_seen = 1;
+        rule->state.latest = values[BLOCK_S - 1];
+        normalise(rule, values, normalised);
+        return;
+    }
     double filled[BLOCK_S] = {0};
-    float normalised[BLOCK_S];
+    State state = rule->state;
+    for (int64_t at = 0; at < count; at++)
+        filled[at] = imputed(rule, &state, begin + at, values[at]);
+    rule->state = state;
+    normalise(rule, filled, normalised);
+}
+
+/* Features that are written together: a quarter of the writes, of which each goes to a line of its own. */
+enum { TOGETHER = 4 };
+
+/* So many seconds of so many features, to every stride-th place of out on. */
+INLINE void interleave(float blocks[][BLOCK_S], int64_t features, int64_t count, int64_t stride, float *out) {
+    if (features == TOGETHER) {
+        for (int64_t at = 0; at < count; at++, out += stride) {
+            float values[TOGETHER] = {blocks[0][at], blocks[1][at], blocks[2][at], blocks[3][at]};
+            memcpy(out, values, sizeof values);
+        }
+        return;
+    }
+    for (int64_t at = 0; at < count; at++, out += stride)
+        for (int64_t feature = 0; feature < features; feature++)
+            out[feature] = blocks[feature][at];
+}
+
+/* In blocks, so that a second's features are written while they stand in a cache. */
+INLINE void normalise_rows(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
+    float normalised[TOGETHER][BLOCK_S];
+    for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
+        int64_t count = seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S;
+        for (int64_t first = 0; first < features; first += TOGETHER) {
+            int64_t together = features - first < TOGETHER ? features - first : TOGETHER;
+            for (int64_t one = 0; one < together; one++) {
+                const double *values = rows + (first + one) * seconds + begin;
+                normalise_block(rules + first + one, values, begin, count, normalised[one]);
+            }
+            interleave(normalised, together, count, features, out + begin * features + first);
+        }
+    }
+}
+
+#if defined(__x86_64__)
+#define QUICK __attribute__((target("avx2")))
+#else
+#define QUICK
+#endif
+
+/* Twice as many values at a time, the same operations on each. */
+QUICK static void normalise_quick(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
+    normalise_rows(rows, seconds, features, rules, out);
+}
+
+static void normalise_anywhere(const double *rows, int64_t seconds, int64_t features, Rule *rules, float *out) {
+    normalise_rows(rows, seconds, features, rules, out);
+}
+
+/*
+ * rows: a feature's seconds on end, NaN where nothing was measured; out: a second's features on end, none missing;
+ * quick: whether the processor has the instructions of that variant.
+ */
+void casemill_normalised(
+    const double *rows, int64_t seconds, int64_t features, Rule *rules, int64_t quick, float *out
+) {
     for (int64_t feature = 0; feature < features; feature++) {
         const double *row = rows + feature * seconds;
         State *state = &rules[feature].state;
@@ -128,20 +226,22 @@ void casemill_normalised(const double *rows, int64_t seconds, int64_t features, 
             state->last -= 1;
         state->is_seen = 0;
     }
-    for (int64_t begin = 0; begin < seconds; begin += BLOCK_S) {
-        int64_t count = seconds - begin < BLOCK_S ? seconds - begin : BLOCK_S;
-        for (int64_t feature = 0; feature < features; feature++) {
-            const double *row = rows + feature * seconds + begin;
-            Rule *rule = rules + feature;
-            State state = rule->state;
-            for (int64_t at = 0; at < count; at++)
-                filled[at] = imputed(rule, &state, begin + at, row[at]);
-            rule->state = state;
-            normalise(rule, filled, normalised);
-            for (int64_t at = 0; at < count; at++)
-                out[(begin + at) * features + feature] = normalised[at];
-        }
-    }
+    (quick ? normalise_quick : normalise_anywhere)(rows, seconds, features, rules, out);
+}
+
+/* Whether this processor has what the quick variant is compiled for, AVX2, and the system keeps its registers.
+ * (__builtin_cpu_supports asks the same, but zig cannot link it into a shared library.) */
+int casemill_is_quick(void) {
+#if defined(__x86_64__)
+    enum { KEPT = 6 }; /* the registers' lower and upper halves */
+    unsigned first, second, third, fourth, kept, above;
+    if (!__get_cpuid(1, &first, &second, &third, &fourth) || !(third & bit_OSXSAVE))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(kept), "=d"(above) : "c"(0));
+    return (kept & KEPT) == KEPT && __get_cpuid_count(7, 0, &first, &second, &third, &fourth) && second & bit_AVX2;
+#else
+    return 0;
+#endif
 }
 
 const char *casemill_digest(void) { return CASEMILL_DIGEST; }

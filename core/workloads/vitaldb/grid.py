@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,7 +69,7 @@ def resample(times: Floats, values: Floats, hold_s: float, length: int) -> Float
     array([ 7.,  7.,  7., nan,  8.])
     """
     row = np.empty(length)
-    take(values, places(times, None, hold_s, length), row)
+    take([(values, places(times, None, hold_s, length), row)])
     return row
 
 
@@ -94,12 +96,14 @@ def places(times: Floats, valid: NDArray[np.bool_] | None, hold_s: float, length
     return position.astype(np.int32)
 
 
-def take(values: Floats, where: Places, row: Floats) -> None:
-    """Fill ``row`` [length] with the values at these places, NaN at -1; ``where`` is of as many samples."""
+def take(taken: Sequence[tuple[Floats, Places, Floats]]) -> None:
+    """Of each ``values, where, row``, fill the row [length] with the values at these places, NaN at -1; ``where``
+    [length] is of as many samples. All rows are of one length."""
     library = grid_native.usable_library()
     if library is not None:
-        grid_native.take(library, values, where, row)
-    else:
+        grid_native.take(library, taken)
+        return
+    for values, where, row in taken:
         row[:] = np.append(values, np.nan)[where]
 
 
@@ -139,7 +143,7 @@ def normalised_grid(grid: Floats) -> NDArray[np.float32]:
     """The measured grid [T, 16] imputed and normalised, [T, 16], time-major in memory."""
     library = grid_native.usable_library()
     if library is not None:
-        return grid_native.normalised_grid(library, grid, FEATURES)
+        return grid_native.normalised_grid(library, grid, FEATURES, grid_native.is_quick(library))
     rows = np.empty((len(FEATURES), len(grid)), np.float32)
     for row, feature, values in zip(rows, FEATURES, grid.T, strict=True):
         row[:] = normalise(impute(values, feature), feature)

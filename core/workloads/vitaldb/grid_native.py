@@ -84,11 +84,11 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
 _ARGUMENTS = {
     "casemill_contradictions": (_ADDRESS, _NUMBER),
     "casemill_places": (_INTEGER, _ADDRESS, _ADDRESS, _NUMBER, _INTEGER, _ADDRESS),
-    "casemill_taken": (_ADDRESS, _INTEGER, _ADDRESS, _ADDRESS),
+    "casemill_taken": (_ADDRESS, _INTEGER, _INTEGER),
     "casemill_median_interval": (_INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_histograms": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
     "casemill_observed": (_ADDRESS, *[_INTEGER] * 5, _ADDRESS, _ADDRESS),
-    "casemill_normalised": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS),
+    "casemill_normalised": (_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS),
 }
 
 
@@ -135,10 +135,15 @@ def places(library: ctypes.CDLL, times: Floats, valid: Valid | None, hold_s: flo
     return found[:-1]
 
 
-def take(library: ctypes.CDLL, values: Floats, where: Places, row: Floats) -> None:
-    """Fill ``row`` as :func:`core.workloads.vitaldb.grid.take`; ``where`` comes from :func:`places` of so many times as
-    there are ``values``."""
-    library.casemill_taken(address_of(values), len(row), address_of(where), address_of(row))
+def take(library: ctypes.CDLL, taken: Sequence[tuple[Floats, Places, Floats]]) -> None:
+    """As :func:`core.workloads.vitaldb.grid.take`; the places come from :func:`places` of so many times as there are
+    values."""
+    seconds = {length for _, where, row in taken for length in (len(where), len(row))}
+    if len(seconds) > 1:
+        raise ValueError("rows and places of different lengths")
+    addresses = [address_of(array) for one in taken for array in one]
+    found = (_ADDRESS * len(addresses))(*addresses)
+    library.casemill_taken(ctypes.addressof(found), len(taken), max(seconds, default=0))
 
 
 def histograms(library: ctypes.CDLL, grid: Floats, edges: Floats) -> NDArray[np.int64]:
@@ -175,10 +180,20 @@ def _rules(features: tuple[Feature, ...]) -> bytes:
     return b"".join(map(bytes, rules))
 
 
-def normalised_grid(library: ctypes.CDLL, grid: Floats, features: tuple[Feature, ...]) -> NDArray[np.float32]:
-    """As :func:`core.workloads.vitaldb.grid.normalised_grid`."""
+@cache
+def is_quick(library: ctypes.CDLL) -> bool:
+    """Whether the processor has the instructions of the library's quick variant; it gives the same."""
+    return bool(library.casemill_is_quick())
+
+
+def normalised_grid(
+    library: ctypes.CDLL, grid: Floats, features: tuple[Feature, ...], quick: bool
+) -> NDArray[np.float32]:
+    """As :func:`core.workloads.vitaldb.grid.normalised_grid`; ``quick`` where :func:`is_quick` says so."""
     rows = np.ascontiguousarray(grid.T)
     rules = ctypes.create_string_buffer(_rules(features))
     out = np.empty(grid.shape, np.float32)
-    library.casemill_normalised(address_of(rows), len(grid), len(features), ctypes.addressof(rules), address_of(out))
+    library.casemill_normalised(
+        address_of(rows), len(grid), len(features), ctypes.addressof(rules), quick, address_of(out)
+    )
     return out

@@ -111,12 +111,24 @@ void casemill_places(
     }
 }
 
-/* The values at these places; missing at -1. */
-void casemill_taken(const double *values, int64_t seconds, const int32_t *places, double *row) {
+/* Mirrored in grid_native.py by three addresses. */
+typedef struct {
+    const double *values;
+    const int32_t *places;
+    double *row;
+} Taken;
+
+/* To each row the values at its places; missing at -1. */
+void casemill_taken(const Taken *taken, int64_t count, int64_t seconds) {
     const double nothing = missing();
-    for (int64_t second = 0; second < seconds; second++) {
-        int32_t place = places[second];
-        row[second] = place < 0 ? nothing : values[place];
+    for (const Taken *end = taken + count; taken < end; taken++) {
+        const double *values = taken->values;
+        const int32_t *places = taken->places;
+        double *row = taken->row;
+        for (int64_t second = 0; second < seconds; second++) {
+            int32_t place = places[second];
+            row[second] = place < 0 ? nothing : values[place];
+        }
     }
 }
 

@@ -27,13 +27,14 @@ def case_figures(
 ) -> Json:
     """Plain figures of one case, its windows not counted yet; shares are of its seconds, counts of clipped seconds are
     of measured ones. ``histograms`` are the case's own."""
+    seconds = {name: counts.tolist() for name, counts in histograms.items()}
     return {
         "profile": profile,
         "windows": 0,
         "seconds": signals.seconds,
-        "observed_seconds": {name: int(counts.sum()) for name, counts in histograms.items()},
-        "below_range_seconds": {name: int(counts[0]) for name, counts in histograms.items()},
-        "above_range_seconds": {name: int(counts[-1]) for name, counts in histograms.items()},
+        "observed_seconds": {name: sum(counts) for name, counts in seconds.items()},
+        "below_range_seconds": {name: counts[0] for name, counts in seconds.items()},
+        "above_range_seconds": {name: counts[-1] for name, counts in seconds.items()},
         "cleaned": {rule: count for rule, count in signals.cleaned.items() if count},
         "samples": signals.samples,
         "units": signals.units,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.recording.model import Recording, Track
 from core.workloads.vitaldb.clean import clean, drop_contradictions
 from core.workloads.vitaldb.features import BLOOD_PRESSURE_NAMES, FEATURE_NAMES, FEATURES, SIGNAL_GROUPS, Feature
-from core.workloads.vitaldb.grid import places, take
+from core.workloads.vitaldb.grid import Places, places, take
 from core.workloads.vitaldb.patient import Patient
 from core.workloads.vitaldb.profiles import BloodPressureSource, Profile
 from core.workloads.vitaldb.timeline import Timeline, Timelines
@@ -28,13 +28,15 @@ _FEATURES = dict(zip(FEATURE_NAMES, FEATURES, strict=True))
 class CleanTrack:
     """One track after cleaning; arrays [n].
 
-    ``written`` stands in the feature's unit, ``default`` in the quantity's default unit.
+    ``written`` stands in the feature's unit, ``default`` in the quantity's default unit; ``usable`` samples are
+    ``valid``.
     """
 
     timeline: Timeline
     default: Floats
     written: Floats
     valid: NDArray[np.bool_]
+    usable: int
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,9 @@ def extract_signals(
     own = _own(recording, profile)
     length = grid_length(recording, profile)
     rows = np.empty((len(FEATURES), length))
-    for row, feature in zip(rows, FEATURES, strict=True):
-        sources = [tracks[name] for name in profile.sources(feature.name) if name in tracks]
-        _fill(row, sources, feature.summed)
-    valid = {feature_of[name].name for name, track in tracks.items() if track.valid.any()}
+    sources = [[tracks[name] for name in profile.sources(one.name) if name in tracks] for one in FEATURES]
+    _fill(rows, sources)
+    valid = {feature_of[name].name for name, track in tracks.items() if track.usable}
     return Signals(
         grid=rows.T,
         cleaned=dict(sorted(cleaned.items())),
@@ -137,7 +138,8 @@ def _clean(track: Track, feature: Feature, timeline: Timeline, dose: float, clea
     found = clean(feature.quantity, track.values, track.unit_of, by_unit, dose)
     cleaned[f"{track.name}: missing"] += found.missing
     cleaned[f"{track.name}: out of bounds"] += found.out_of_bounds
-    return CleanTrack(timeline, found.default, found.written, found.valid)
+    usable = len(found.valid) - found.missing - found.out_of_bounds
+    return CleanTrack(timeline, found.default, found.written, found.valid, usable)
 
 
 def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTrack], cleaned: Counter[str]) -> None:
@@ -145,28 +147,34 @@ def _drop_contradictions(source: BloodPressureSource, tracks: dict[str, CleanTra
     if len(present) < len(BLOOD_PRESSURE_NAMES):
         return
     hits = drop_contradictions([(track.timeline.seconds, track.default, track.valid) for _, track in present])
-    for (name, _), count in zip(present, hits, strict=True):
+    for (name, track), count in zip(present, hits, strict=True):
+        track.usable -= count
         cleaned[f"{name}: contradicts"] += count
 
 
-def _resample(track: CleanTrack, row: Floats) -> None:
-    """Fill ``row`` [T] with the track's seconds."""
-    timeline, valid, length = track.timeline, track.valid, len(row)
-    all_valid = bool(valid.all())
-    where = timeline.places(length) if all_valid else places(timeline.times, valid, timeline.hold_s, length)
-    take(track.written, where, row)
+def _fill(rows: Floats, sources: Sequence[Sequence[CleanTrack]]) -> None:
+    """Fill the ``rows`` [16, T], each sample by sample from its feature's ``sources``: the first one that has a value,
+    or the sum of those that have one."""
+    take([_taken(one[0], row) for row, one in zip(rows, sources, strict=True) if one])
+    for row, one, feature in zip(rows, sources, FEATURES, strict=True):
+        if not one:
+            row.fill(np.nan)
+        for source in one[1:]:
+            _add(row, source, feature.summed)
 
 
-def _fill(row: Floats, sources: Sequence[CleanTrack], summed: bool) -> None:
-    """Fill ``row`` [T], sample by sample: the first source that has a value, or the sum of those that have one."""
-    if not sources:
-        row.fill(np.nan)
-        return
-    _resample(sources[0], row)
-    for source in sources[1:]:
-        values = np.empty(len(row))
-        _resample(source, values)
-        absent = np.isnan(row)
-        if summed:
-            np.add(row, values, out=row, where=~(absent | np.isnan(values)))
-        np.copyto(row, values, where=absent)
+def _taken(track: CleanTrack, row: Floats) -> tuple[Floats, Places, Floats]:
+    """Which of the track's samples each second of the ``row`` [T] takes."""
+    timeline, length = track.timeline, len(row)
+    if track.usable == len(track.valid):
+        return track.written, timeline.places(length), row
+    return track.written, places(timeline.times, track.valid, timeline.hold_s, length), row
+
+
+def _add(row: Floats, source: CleanTrack, summed: bool) -> None:
+    values = np.empty(len(row))
+    take([_taken(source, values)])
+    absent = np.isnan(row)
+    if summed:
+        np.add(row, values, out=row, where=~(absent | np.isnan(values)))
+    np.copyto(row, values, where=absent)
