@@ -7,6 +7,9 @@
  * compilers turn into one load or store.
  */
 #include <stdint.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "deflate_codes.h"
 
@@ -52,13 +55,29 @@ typedef struct {
 
 #if defined(__x86_64__)
 __attribute__((target("avx"))) static void clear_upper_halves(void) { __builtin_ia32_vzeroupper(); }
+
+/* Whether there are such registers, and the system keeps them. (__builtin_cpu_supports asks the same, but zig cannot
+   link it into a shared library.) Asking takes long on virtual machines, so it is done once. */
+static int has_upper_halves(void) {
+    enum { KEPT = 6 }; /* both halves */
+    static int answer = -1;
+    unsigned first, second, third, fourth, kept, above;
+    if (answer < 0) {
+        answer = 0;
+        if (__get_cpuid(1, &first, &second, &third, &fourth) && third & bit_OSXSAVE && third & bit_AVX) {
+            __asm__ volatile("xgetbv" : "=a"(kept), "=d"(above) : "c"(0));
+            answer = (kept & KEPT) == KEPT;
+        }
+    }
+    return answer;
+}
 #endif
 
 /* isal's checksum leaves the upper halves of vector registers in use, and as long as they are, the instructions for
    SHA-256 take a third longer (Zen 4). */
 void casemill_clear_registers(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx"))
+    if (has_upper_halves())
         clear_upper_halves();
 #endif
 }

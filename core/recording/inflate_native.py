@@ -84,11 +84,17 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     return library
 
 
+@cache
+def is_quick(library: ctypes.CDLL) -> bool:
+    """Whether the variant for newer x86 processors runs here; asked once, as asking takes long on virtual machines."""
+    return bool(library.casemill_is_quick())
+
+
 def _inflates_sample(library: ctypes.CDLL) -> bool:
     """Whether a sample comes out, once a process: what is wrong in the library must not look like a bad recording."""
     mixed = (np.arange(4_000, dtype=np.uint32) * np.uint32(2_654_435_761) >> np.uint32(22)).astype("<u2").tobytes()
     content = b"".join((mixed, bytes(700), b"abc" * 90, mixed[1_000:5_000], b"end"))
-    member = NativeMember(Room(library, quick=bool(library.casemill_is_quick())))
+    member = NativeMember(Room(library, quick=is_quick(library)))
     try:
         return b"".join(map(bytes, member.inflate(gzip.compress(content, 6, mtime=0)))) == content and member.ended
     except DamagedError:
@@ -113,7 +119,7 @@ class Members:
 
     def __init__(self) -> None:
         library = None if is_plain() else _library()[0]
-        self._room = None if library is None else Room(library, quick=bool(library.casemill_is_quick()))
+        self._room = None if library is None else Room(library, quick=is_quick(library))
 
     def next(self) -> Member:
         """The next member; the one before is of no more use."""
