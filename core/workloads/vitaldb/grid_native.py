@@ -181,7 +181,6 @@ def _rules(features: tuple[Feature, ...]) -> bytes:
 
 
 @cache
-@cache
 def is_quick(library: ctypes.CDLL) -> bool:
     """Whether the processor has the instructions of the library's quick variant; it gives the same."""
     return bool(library.casemill_is_quick())
