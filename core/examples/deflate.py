@@ -135,6 +135,7 @@ def deflate_member(library: ctypes.CDLL, blocks: Iterable[Block], overlap: Overl
         crc = checksum(block, crc)
         size += len(block)
         deflating.add(block, overlap)
+        del block
     return b"".join((_GZIP_HEADER, *deflating.finish(), struct.pack("<II", crc, size & 0xFFFFFFFF)))
 
 

@@ -71,6 +71,7 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
             checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
             block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(-1, TRAILER_BYTES)
             yield block.reshape(-1).data
+            del block, checksums  # the next block then has the same place in memory, which is in the caches
 
 
 class _FieldBytes(Protocol):

@@ -83,6 +83,7 @@ class OpenShard:
         for block in blocks:
             self.content.update(block)
             yield block
+            del block  # or the next one could not have its place in memory
 
     def _append(self, case: FinishedCase, histograms: Mapping[str, NDArray[np.int64]]) -> None:
         self.entries.append(case.entry.model_copy(update={"offset": self.size, "length": len(case.member)}))
