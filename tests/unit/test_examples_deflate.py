@@ -153,7 +153,7 @@ def test_a_stream_of_many_blocks_keeps_no_more_than_it_needs() -> None:
     deflating = deflate.Deflating(load_library())
     for block in pack_blocks(SCHEMA, columns):
         deflating.add(block, find_overlap(columns))
-        assert len(deflating._last) <= deflate.FARTHEST
+        assert deflating._kept <= deflate.FARTHEST
     assert deflating.matched > 0.85 * len(columns["x"]) * columns["x"][0].nbytes
     assert zlib.decompress(b"".join(deflating.finish()), -15) == b"".join(pack_blocks(SCHEMA, columns))
 
