@@ -84,7 +84,7 @@ def round_trips(library: ctypes.CDLL) -> bool:
     sample = b"".join((bytes(700), mixed[:9_000], b"abcd" * 300, mixed[5_000:30_000], mixed[:9_000], b"end"))
     member = deflate_member(library, (sample[:20_011], sample[20_011:]), Overlap((1_000,), (64,)), zlib.crc32)
     try:
-        return zlib.decompress(member, wbits=31) == sample
+        return member is not None and zlib.decompress(member, wbits=31) == sample
     except zlib.error:
         return False
 
@@ -113,29 +113,38 @@ def deflate_in_use() -> str:
     return "compiled"
 
 
-def repeated_share(library: ctypes.CDLL, block: Block, overlap: Overlap) -> float:
-    """Share of bytes in the block's first records, but for the very first, that repeat bytes before them; 0 where there
-    is one record only, or they are no records of equal size."""
-    size = _record_bytes(block)
-    records = min(len(block) // size, _PROBED_RECORDS) if size else 0
-    if records < 2:
-        return 0.0
-    deflating = Deflating(library)
-    deflating.add(block[:size], overlap)
-    first = deflating.matched
-    deflating.add(block[size : records * size], overlap)
-    return (deflating.matched - first) / ((records - 1) * size)
+def deflate_member(
+    library: ctypes.CDLL, blocks: Iterable[Block], overlap: Overlap, checksum: Checksum, least_share: float = 0.0
+) -> bytes | None:
+    """One gzip member without time stamp and name, of blocks of frames of equal size (any bytes are right, though).
 
-
-def deflate_member(library: ctypes.CDLL, blocks: Iterable[Block], overlap: Overlap, checksum: Checksum) -> bytes:
-    """One gzip member without time stamp and name, of blocks of frames of equal size (any bytes are right, though)."""
+    None, and no more than one block taken, where in the first records less than ``least_share`` of the bytes repeat
+    others.
+    """
     deflating = Deflating(library)
     size, crc = 0, 0
     for block in blocks:
+        taken, share = (0, 1.0) if size else _take_first_records(deflating, block, overlap)
+        if share < least_share:
+            return None
         crc = checksum(block, crc)
         size += len(block)
-        deflating.add(block, overlap)
+        deflating.add(block[taken:], overlap)
+        del block  # or the next one could not have its place in memory
     return b"".join((_GZIP_HEADER, *deflating.finish(), struct.pack("<II", crc, size & 0xFFFFFFFF)))
+
+
+def _take_first_records(deflating: Deflating, block: Block, overlap: Overlap) -> tuple[int, float]:
+    """How many bytes those are, and the share of them, but for the very first record, that repeats bytes before them;
+    none, and 0, where there is one record only, or they are no records of equal size."""
+    size = _record_bytes(block)
+    records = min(len(block) // size, _PROBED_RECORDS) if size else 0
+    if records < 2:
+        return 0, 0.0
+    deflating.add(block[:size], overlap)
+    first = deflating.matched
+    deflating.add(block[size : records * size], overlap)
+    return records * size, (deflating.matched - first) / ((records - 1) * size)
 
 
 class Deflating:
@@ -156,7 +165,9 @@ class Deflating:
         self._reference = ctypes.byref(self._deflate)
         self._pieces: list[bytes] = []
         self._hint: tuple[Overlap, int] | None = None
-        self._last = b""
+        self._window = memoryview(bytearray(2 * FARTHEST))
+        self._window_address = address_of(np.frombuffer(self._window, np.uint8))
+        self._kept = 0
         self._size = 0
 
     @property
@@ -171,29 +182,29 @@ class Deflating:
             found = overlap.distances(hint[1])[:_MOST_DISTANCES]
             self._deflate.distances[:] = (*found, *(0,) * (_MOST_DISTANCES - len(found)))
             self._hint = hint
-        # The first bytes stand behind the last ones of the block before, the others behind those.
-        joined = b"".join((self._last, block[:FARTHEST]))
-        self._find(joined, len(self._last))
+        # The window is the last bytes of the block before, and behind them the first of this one; the others stand
+        # behind those, where they are.
+        window, behind = self._window, self._kept + min(len(block), FARTHEST)
+        window[self._kept : behind] = block[:FARTHEST]
+        self._find(self._window_address, self._kept, behind)
         if len(block) > FARTHEST:
-            self._find(block, FARTHEST)
-        self._last = bytes(block[-FARTHEST:]) if len(block) >= FARTHEST else joined[-FARTHEST:]
+            self._find(address_of(np.frombuffer(block, np.uint8)), FARTHEST, len(block))
+        self._kept = min(behind, FARTHEST)
+        window[: self._kept] = block[-FARTHEST:] if len(block) >= FARTHEST else window[behind - self._kept : behind]
 
     def finish(self) -> list[bytes]:
         """The stream, whose last block this writes."""
         self._write(final=True)
         return self._pieces
 
-    def _find(self, data: Block, begin: int) -> None:
-        """Tokens of ``data`` from ``begin`` on, behind which it goes on from what was taken before."""
-        if begin == len(data):
-            return
+    def _find(self, address: int, begin: int, end: int) -> None:
+        """Tokens of the bytes there from ``begin`` on, which go on from what was taken before."""
         deflate = self._deflate
-        held = np.frombuffer(data, np.uint8)  # it stays in place until the library is done
-        deflate.data, deflate.position, deflate.end = held.ctypes.data, begin, len(held)
+        deflate.data, deflate.position, deflate.end = address, begin, end
         deflate.before = self._size - begin
         while self._library.casemill_deflate_find(self._reference):
             self._write(final=False)
-        self._size += len(held) - begin
+        self._size += end - begin
 
     def _write(self, final: bool) -> None:
         if self._library.casemill_deflate_write(self._reference, final):

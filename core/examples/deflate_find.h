@@ -15,7 +15,7 @@ enum { VALUE = 4, VALUES = 64 };
 /* What is searched at a time takes no more tokens. */
 enum { MOST_TOKENS = VALUE * VALUES };
 /* Bytes that are compared at once; where so many are equal, and where many more are. */
-enum { AT_ONCE = 32, MANY = 256, MANY_AT_ONCE = 1024 };
+enum { AT_ONCE = 32, MANY = 128, MANY_AT_ONCE = 256 };
 
 static inline uint32_t u32(const uint8_t *at) {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;

@@ -30,7 +30,7 @@ from itertools import chain
 from typing import Any
 
 from core.errors import IntegrityError
-from core.examples.deflate import LEAST_SHARE, Block, deflate_member, repeated_share, usable_library
+from core.examples.deflate import LEAST_SHARE, Block, deflate_member, usable_library
 from core.examples.overlap import Overlap
 
 _zlib: Any
@@ -79,11 +79,12 @@ def compress_records(blocks: Iterable[Block], overlap: Overlap, compression: Com
     none: by our own deflate where they repeat one another, else as :func:`compress_blocks`."""
     rest = iter(blocks)
     first = next(rest, b"")
-    together = chain((first,), rest)
-    library = usable_library() if compression is Compression.GZIP else None
-    if library is not None and repeated_share(library, first, overlap) >= LEAST_SHARE:
-        return deflate_member(library, together, overlap, _zlib.crc32)
-    return compress_blocks(together, compression=compression)
+    library = usable_library() if compression is Compression.GZIP and len(first) else None
+    if library is not None:
+        member = deflate_member(library, chain((first,), rest), overlap, _zlib.crc32, LEAST_SHARE)
+        if member is not None:
+            return member
+    return compress_blocks(chain((first,), rest), compression=compression)
 
 
 def compress_member(data: bytes, level: int = 3, compression: Compression = Compression.GZIP) -> bytes:

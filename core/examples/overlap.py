@@ -30,10 +30,10 @@ def find_overlap(columns: Columns) -> Overlap:
     """From the strides of columns [n, window, …] that are overlapping views of one array."""
     shifts, rows = set(), set()
     for column in columns.values():
-        if column.ndim < 2 or len(column) < 2:
+        if column.ndim < 2 or len(column) < 2 or not 0 < column.strides[0] < column.nbytes // len(column):
             continue
-        contiguous = tuple(math.prod(column.shape[axis + 1 :]) * column.itemsize for axis in range(column.ndim))
-        if column.strides[1:] == contiguous[1:] and 0 < column.strides[0] < contiguous[0]:
+        contiguous = tuple(math.prod(column.shape[axis + 1 :]) * column.itemsize for axis in range(1, column.ndim))
+        if column.strides[1:] == contiguous:
             shifts.add(column.strides[0])
-            rows.add(contiguous[1])
+            rows.add(contiguous[0])
     return Overlap(tuple(sorted(shifts)), tuple(sorted(rows)))

@@ -71,6 +71,7 @@ def pack_blocks(schema: Schema, columns: Columns) -> Iterator[memoryview]:
             checksums = masked_crc32c_of_rows(block[:, HEADER_BYTES:-TRAILER_BYTES])
             block[:, -TRAILER_BYTES:] = checksums.astype("<u4").view(np.uint8).reshape(-1, TRAILER_BYTES)
             yield block.reshape(-1).data
+            del block, checksums  # the next block then has the same place in memory, which is in the caches
 
 
 class _FieldBytes(Protocol):
@@ -128,6 +129,23 @@ class _Varints(_FieldBytes):
         return self.data[first:last].reshape(stop - start, (last - first) // (stop - start))
 
 
+@dataclass(frozen=True)
+class _SingleVarints(_FieldBytes):
+    """One varint a record, ``lengths`` [n] bytes each."""
+
+    values: NDArray[np.int64]
+    lengths: NDArray[np.uint8]
+
+    def size(self, record: int) -> int:
+        return int(self.lengths[record])
+
+    def changes(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.lengths[1:] != self.lengths[:-1]) + 1
+
+    def rows(self, start: int, stop: int) -> NDArray[np.uint8]:
+        return wire.encode_single_varints(self.values[start:stop], self.size(start))
+
+
 def _check(schema: Schema, columns: Columns) -> None:
     """Raise unless all columns fit the schema and have equally many rows."""
     expected = {field.name for field in schema.fields}
@@ -155,6 +173,8 @@ def _encoded(field: Field, column: NDArray[Any]) -> _FieldBytes:
         one = wire.encode_varint(int(values[0]) % 2**64)
         return _Plain(np.ndarray((len(values), len(one)), np.uint8, one, strides=(0, 1)), len(one))
     lengths = wire.varint_lengths(values)
+    if width == 1:
+        return _SingleVarints(values, lengths)
     ends = np.cumsum(lengths, dtype=np.intp)
     bounds = np.concatenate([[0], ends])[np.arange(len(column) + 1) * width]
     return _Varints(wire.encode_varints(values, lengths), bounds)

@@ -70,7 +70,7 @@ class Laying:
         self._sources = sources  # their memory stays in place
         self._count = min(map(len, sources))
         self._bytes = sum(part.stop - part.start for part in parts)
-        begins, strides = [address_of(rows) for rows in sources], [rows.strides[0] for rows in sources]
+        begins, strides = [rows.ctypes.data for rows in sources], [rows.strides[0] for rows in sources]
         pieces = [(begins[part.source] + part.start, strides[part.source], part.stop - part.start) for part in parts]
         self._pieces = np.array(pieces, np.int64)  # as _Piece has them
         self._address = address_of(self._pieces)

@@ -27,6 +27,7 @@ LONGEST_VARINT = 10
 _DIGIT_WEIGHTS = 1 << np.arange(0, 7 * (LONGEST_VARINT - 1), 7, dtype=np.int64)
 _CONTINUES = np.array([0x00] + [0x80] * LONGEST_VARINT, np.uint8)
 """The top bits of a varint's bytes, the last byte first."""
+_SHIFTS = np.arange(0, 7 * LONGEST_VARINT, 7, dtype=np.uint64)
 _THRESHOLDS = np.array([1 << bits for bits in range(7, 64, 7)], np.uint64)
 
 
@@ -53,6 +54,13 @@ def encode_varints(values: NDArray[np.int64], lengths: NDArray[np.uint8]) -> NDA
     encoded = (unsigned >> _shifts(ends, lengths)).astype(np.uint8)
     encoded |= 0x80
     encoded[ends - 1] &= 0x7F
+    return encoded
+
+
+def encode_single_varints(values: NDArray[np.int64], length: int) -> NDArray[np.uint8]:
+    """The varints of values [n] that take ``length`` bytes each, [n, length]; these are few steps."""
+    encoded = (np.ascontiguousarray(values).view(np.uint64)[:, None] >> _SHIFTS[:length]).astype(np.uint8)
+    encoded |= _CONTINUES[:length][::-1]
     return encoded
 
 

@@ -83,6 +83,7 @@ class OpenShard:
         for block in blocks:
             self.content.update(block)
             yield block
+            del block  # or the next one could not have its place in memory
 
     def _append(self, case: FinishedCase, histograms: Mapping[str, NDArray[np.int64]]) -> None:
         self.entries.append(case.entry.model_copy(update={"offset": self.size, "length": len(case.member)}))
@@ -91,8 +92,10 @@ class OpenShard:
         if case.figures:
             self.figures[case.entry.case_id] = case.figures
         for name, counts in histograms.items():
-            total = self.histograms.setdefault(name, np.zeros(len(counts), np.int64))
-            total += counts
+            if name in self.histograms:
+                self.histograms[name] += counts
+            else:
+                self.histograms[name] = counts.astype(np.int64)
 
     def object_bytes(self) -> bytes:
         """The shard object: the members, joined."""

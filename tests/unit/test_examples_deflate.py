@@ -7,8 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
+import tracemalloc
+import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from core.examples.framing import frame_header
 from core.examples.members import Compression, compress_blocks, compress_records, decompress_member
 from core.examples.overlap import Overlap, find_overlap
 from core.examples.pack import pack_blocks
+from core.run.shard import OpenShard
 from core.schema import Field, Kind, Role, Schema
 from tests.command_line import REPOSITORY
 
@@ -45,7 +48,9 @@ SCHEMA = Schema(
 def ours(blocks: list[bytes], overlap: Overlap = Overlap()) -> bytes:  # noqa: B008
     library = usable_library()
     assert library is not None
-    return deflate_member(library, blocks, overlap, zlib.crc32)
+    member = deflate_member(library, blocks, overlap, zlib.crc32)
+    assert member is not None
+    return member
 
 
 def assert_inflates(blocks: list[bytes], overlap: Overlap = Overlap()) -> bytes:  # noqa: B008
@@ -153,9 +158,38 @@ def test_a_stream_of_many_blocks_keeps_no_more_than_it_needs() -> None:
     deflating = deflate.Deflating(load_library())
     for block in pack_blocks(SCHEMA, columns):
         deflating.add(block, find_overlap(columns))
-        assert len(deflating._last) <= deflate.FARTHEST
+        assert deflating._kept <= deflate.FARTHEST
     assert deflating.matched > 0.85 * len(columns["x"]) * columns["x"][0].nbytes
     assert zlib.decompress(b"".join(deflating.finish()), -15) == b"".join(pack_blocks(SCHEMA, columns))
+
+
+@needs_library
+def test_no_block_is_held_while_the_next_one_is_made() -> None:
+    shard = OpenShard(Compression.GZIP)
+    held = []
+
+    def blocks() -> Iterator[memoryview]:
+        for number in range(4):
+            made = np.full(50_000, number, np.uint8)
+            last = weakref.ref(made)
+            pending = [made.data]
+            del made
+            yield pending.pop()
+            held.append(last() is not None)
+
+    assert deflate_member(load_library(), shard._hashed(blocks()), Overlap(), zlib.crc32)
+    assert held == [False] * 4
+
+
+@needs_library
+def test_blocks_are_laid_out_one_where_the_other_stood() -> None:
+    blocks = pack_blocks(SCHEMA, windows(noise(9000)))
+    tracemalloc.start()
+    try:
+        largest = max(len(next(blocks)) for _ in range(3))
+        assert tracemalloc.get_traced_memory()[1] < 1.9 * largest
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("blocks", [[], [b""], [b"", b"x"], [frame(b"one")], [frame(b"one") * 3], [b"no frames" * 99],

@@ -102,6 +102,10 @@ def test_varints(values: list[int]) -> None:
     encoded = wire.encode_varints(array, lengths)
     assert encoded.tobytes() == b"".join(wire.encode_varint(value % 2**64) for value in values)
     assert np.array_equal(wire.decode_varints(encoded), array)
+    for length in np.unique(lengths).tolist():
+        alike = array[lengths == length]
+        expected = [wire.encode_varint(value % 2**64) for value in alike.tolist()]
+        assert wire.encode_single_varints(alike, length).tobytes() == b"".join(expected)
 
 
 SIMPLE = Schema(
