@@ -38,7 +38,8 @@ typedef struct {
     uint32_t last_seen[1 << HASH_BITS];
     int64_t matched; /* bytes */
 
-    /* The block so far, of at most token_room tokens: literals, and matches of at most LONGEST bytes. */
+    /* The block so far, of at most token_room tokens (MOST_TOKENS or more, or nothing fits): literals, and matches of at
+       most LONGEST bytes. */
     uint8_t *literals; /* [token_room] */
     int64_t literal_count;
     Repeat *repeats; /* [token_room] */

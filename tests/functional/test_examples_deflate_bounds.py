@@ -30,13 +30,15 @@ def fenced():
     return area, base + PAGE
 
 data, data_at = fenced()
-tokens, tokens_at = fenced()
+literals, literals_at = fenced()
+repeats, repeats_at = fenced()
 out, out_at = fenced()
 if sys.argv[1] == "before":  # the pages do what the test takes them to do
     ctypes.string_at(data_at - 1, 1)
 if sys.argv[1] == "behind":
     ctypes.string_at(out_at + SIZE, 1)
 library = load_library()
+LEAST_ROOM = 256  # what one step of the search may give
 rng = random.Random(7)
 refused = matched = 0
 for number in range(1200):
@@ -51,8 +53,10 @@ for number in range(1200):
     begins = number % 2 == 0  # right behind the first fence, else right before the second
     at = data_at if begins else data_at + SIZE - size
     ctypes.memmove(at, body, size)
-    room = rng.choice((1, 2, 50) if size < 1000 else (500, SIZE // 4))
-    deflate = _Deflate(data=at, end=size, tokens=tokens_at + SIZE - 4 * room, token_room=room)
+    room = rng.choice((LEAST_ROOM, LEAST_ROOM + 1, SIZE // 12))
+    places = {"literals": literals_at + SIZE - room, "repeats": repeats_at + SIZE - 12 * room}
+    assert set(places) <= {name for name, _ in _Deflate._fields_}
+    deflate = _Deflate(data=at, end=size, token_room=room, **places)
     for place in range(8):
         deflate.distances[place] = rng.choice((0, 1, row, 2 * row, size, size + 1, 32768, 32769, 1 << 40, -1))
     pieces = []
@@ -75,7 +79,7 @@ for number in range(1200):
         raise AssertionError("no room is enough")
 
     while library.casemill_deflate_find(ctypes.byref(deflate)):
-        assert deflate.taken <= room
+        assert 0 < deflate.taken <= room
         write(0)
     write(1)
     assert zlib.decompress(b"".join(pieces), -15) == body, number
