@@ -24,12 +24,14 @@ MAXIMUM_STRING_BYTES = 1024
 
 MAXIMUM_DECLARATIONS = 100_000
 MAXIMUM_DECLARED_BYTES = 16 << 20
-_ROWS = 64
 """Packets of one recording that are told apart, and their bytes, for unwanted tracks and for the rest alike.
 
 The bounds are ours; real recordings have under 200. Beyond them unwanted tracks share one row, :data:`UNLISTED`; a
 wanted track or a device makes the file unreadable.
 """
+
+_ROWS = 64
+"""Of the register's columns to begin with; they double where a recording declares more."""
 
 _TOO_MANY = "The file declares more devices and wanted tracks than any recording has."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -41,9 +42,9 @@ def both_ways(work: Callable[[], Found]) -> tuple[Found, Found]:
 
 
 @given(times=some_times, hold_s=st.floats(2, 600), length=st.integers(0, 50), chosen=st.randoms(use_true_random=False))
-def test_any_resampling(times: list[float], hold_s: float, length: int, chosen: object) -> None:
+def test_any_resampling(times: list[float], hold_s: float, length: int, chosen: random.Random) -> None:
     recorded = np.array(times, np.float64)
-    valid = np.array([chosen.random() < 0.8 for _ in times], np.bool_)  # type: ignore[attr-defined]
+    valid = np.array([chosen.random() < 0.8 for _ in times], np.bool_)
     values = np.arange(len(times)) * 1.5 - 3
 
     def work() -> tuple[bytes, bytes, bytes]:
