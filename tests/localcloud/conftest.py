@@ -1,4 +1,8 @@
-"""One local cloud for the whole folder: synthesised, deployed and filled with recordings once a session."""
+"""One local cloud for the whole folder: synthesised, deployed and filled with recordings once.
+
+It ends with the folder and not with the session: the emulator's state and the hooks into it are the process's, and the
+tests that come after in the same process would find them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> TinyCohort:
     return write_cohort(tmp_path_factory.mktemp("forty"), 40, suffix=".vital", seconds=200)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort, forty: TinyCohort) -> Iterator[LocalCloud]:
     """The stack with short pauses, deployed, and a bucket with the recordings; each test names its runs itself."""
     folder = tmp_path_factory.mktemp("cloud")
@@ -55,13 +59,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, tiny_cohort: TinyCohort, for
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mailbox(cloud: LocalCloud) -> Mailbox:
-    """Everything that the stack's topic sends in this session."""
+    """Everything that the stack's topic sends."""
     return cloud.mailbox()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_run(cloud: LocalCloud, mailbox: Mailbox) -> Callable[..., CloudRun]:
     """Makes runs, not yet started: the arguments are those of :func:`tests.localcloud.scenario.asked`."""
 
