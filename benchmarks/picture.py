@@ -9,6 +9,7 @@ from typing import Any
 import vl_convert
 from pydantic import BaseModel, ConfigDict
 
+from benchmarks.flame import FILE_READING
 from benchmarks.table import Results
 from core.recording.writer import Layout
 
@@ -21,9 +22,6 @@ STAGES = (READING, "inflating", "SHA-256 of the records", REST)
 
 _MEASURED = {"inflating": "our inflate", "SHA-256 of the records": "hash"}
 """Stages that are contestants of their own, by the names of their times."""
-
-_READ = ("FileIO.read", "folder.py: read_file")
-"""The functions whose own time reading a file is, in the profile."""
 
 _COLOURS = ("#b35806", "#7f8fa9", "#542788", "#1b7837")
 
@@ -53,7 +51,7 @@ def stages_of(results: Results) -> Stages:
         times = parts[layout.value].times
         whole = median(times["ours"]) * 1e3
         prefix = f"{layout.value.replace('_', ' ')}: "
-        read = sum(share for what, share in shares.items() if what.startswith(prefix) and what.endswith(_READ))
+        read = sum(share for what, share in shares.items() if what.startswith(prefix) and what.endswith(FILE_READING))
         stages = {READING: read * whole}
         stages |= {stage: median(times[name]) * 1e3 for stage, name in _MEASURED.items()}
         found[layout.value] = {stage: round(spent, 2) for stage, spent in stages.items()}

@@ -17,6 +17,7 @@ from benchmarks.agree import windows_agree
 from benchmarks.cache import case_seconds, run_cases
 from benchmarks.errors import DisagreementError
 from benchmarks.files import BenchFolder, link_cases
+from benchmarks.flame import SHOWN, shown
 from benchmarks.layouts import THREE_HOURS_S, TRACKS
 from benchmarks.limits import inflate_only
 from benchmarks.machine import describe_machine
@@ -105,6 +106,15 @@ def test_the_picture_divides_a_whole_case(folder: BenchFolder) -> None:
         assert figures[REST] < whole[layout]
     values = chart(stages, stages)["data"]["values"]
     assert len(values) == 2 * len(Layout) * len(STAGES)
+
+
+def test_the_functions_that_read_the_file_are_always_shown() -> None:
+    own = {f"some.py: number_{number}": float(number + 2) for number in range(12)}
+    reading = {"folder.py: read_file": 1.0, "<built-in>: FileIO.read": 0.5}
+    found = shown(own | reading)
+    assert found[:SHOWN] == sorted(own.items(), key=lambda item: -item[1])[:SHOWN]
+    assert dict(found[SHOWN:]) == reading
+    assert shown(reading) == [("folder.py: read_file", 1.0), ("<built-in>: FileIO.read", 0.5)]
 
 
 def test_the_stored_figures_can_be_read() -> None:
