@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,9 +50,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> BenchFolder:
     return BenchFolder(tmp_path_factory.mktemp("bench"))
 
 
+Measure = Callable[[str], Part]
+
+
+@pytest.fixture(scope="module")
+def measured(folder: BenchFolder) -> Measure:
+    """A part by its name, measured when it is first asked for."""
+    return cache(lambda name: parts()[name](folder, TINY))
+
+
 @pytest.mark.parametrize("layout", list(Layout))
-def test_whole_case(folder: BenchFolder, layout: Layout) -> None:
-    part = parts()[layout.value.replace("_", "-")](folder, TINY)
+def test_whole_case(measured: Measure, layout: Layout) -> None:
+    part = measured(layout.value.replace("_", "-"))
     assert part.agreements[0].startswith("all 5,3")
     assert part.agreements[1].startswith("19 windows each; 12 features without special rules differ by")
     goals = [found.goal.bound for found in part.lines if found.goal]
@@ -59,19 +70,19 @@ def test_whole_case(folder: BenchFolder, layout: Layout) -> None:
     assert all(len(seconds) == 1 for seconds in part.times.values())
 
 
-def test_writer(folder: BenchFolder) -> None:
-    part = parts()["writer"](folder, TINY)
+def test_writer(measured: Measure) -> None:
+    part = measured("writer")
     assert part.agreements[0].endswith("bytes of examples are TensorFlow's, byte for byte")
     assert [found.goal.bound for found in part.lines if found.goal] == [30, 15]
 
 
-def test_verification(folder: BenchFolder) -> None:
-    part = parts()["verify"](folder, TINY)
+def test_verification(measured: Measure) -> None:
+    part = measured("verify")
     assert {found.unit for found in part.lines} == {"MB/s"}
 
 
-def test_profile(folder: BenchFolder) -> None:
-    part = parts()["profile"](folder, TINY)
+def test_profile(measured: Measure, folder: BenchFolder) -> None:
+    part = measured("profile")
     assert all(0 <= found.figure <= 100 for found in part.lines)
     assert {path.name for path in folder.root.glob("profile-*.html")} == {
         f"profile-{layout.value}.html" for layout in Layout
@@ -79,22 +90,22 @@ def test_profile(folder: BenchFolder) -> None:
 
 
 @pytest.mark.parametrize("name", SPAWNING)
-def test_parts_with_processes_of_their_own(folder: BenchFolder, name: str) -> None:
-    part = parts()[name](folder, TINY)
+def test_parts_with_processes_of_their_own(measured: Measure, folder: BenchFolder, name: str) -> None:
+    part = measured(name)
     assert part.lines
     assert all(found.figure > 0 for found in part.lines)
     assert not list((folder.root / "scratch").iterdir())
 
 
-def test_start_up_is_that_of_whole_programs(folder: BenchFolder) -> None:
-    figures = {found.what: found.figure for found in parts()["startup"](folder, TINY).lines}
+def test_start_up_is_that_of_whole_programs(measured: Measure) -> None:
+    figures = {found.what: found.figure for found in measured("startup").lines}
     assert figures["import of the worker"] < figures["a process that imports the worker"]
     assert figures["bare Python"] < figures["a process that imports numpy"]
 
 
-def test_the_picture_divides_a_whole_case(folder: BenchFolder) -> None:
+def test_the_picture_divides_a_whole_case(measured: Measure) -> None:
     names = [layout.value.replace("_", "-") for layout in Layout]
-    found = tuple(parts()[name](folder, TINY) for name in [*names, "profile"])
+    found = tuple(map(measured, [*names, "profile"]))
     stages = stages_of(Results(quick=True, machine={"casemill": "x", "processor": "y"}, parts=found))
     whole = {part.name: part.times["ours"][0] * 1e3 for part in found if "ours" in part.times}
     assert set(stages.milliseconds) == {layout.value for layout in Layout}
@@ -121,8 +132,8 @@ def test_the_stored_figures_can_be_read() -> None:
     assert Stages.model_validate_json(BEFORE.read_bytes()).milliseconds
 
 
-def test_cache_is_measured_or_said_to_be_missing(folder: BenchFolder) -> None:
-    part = parts()["cache"](folder, TINY)
+def test_cache_is_measured_or_said_to_be_missing(measured: Measure) -> None:
+    part = measured("cache")
     assert bool(part.lines) != bool(part.missing)
 
 
