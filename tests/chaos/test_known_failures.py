@@ -141,3 +141,27 @@ def test_a_success_that_is_true_no_longer(tmp_path: Path) -> None:
     next((tmp_path / "datasets" / "toy" / "train").iterdir()).write_bytes(b"")
     assert not publish(store, plan, workload).verification.passed
     assert not success.exists()
+
+
+def test_half_a_shard_beside_the_shards(tmp_path: Path) -> None:
+    """A process that was killed while it wrote leaves half a file, which readers of ``train/*`` would take for a
+    shard: it goes before the data set is published, and is told of where it comes later."""
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    folder = tmp_path / "datasets" / "toy"
+    shard = next((folder / "train").iterdir())
+    left = [shard.with_name(f"{shard.name}#1"), folder / "manifest.json#2"]
+    for path in left:
+        path.write_bytes(b"half")
+    assert publish(store, plan, workload).verification.passed
+    assert not any(path.exists() for path in left)
+    left[0].write_bytes(b"half")
+    verification, _ = verify_published(open_store(folder))
+    assert [check.name for check in verification.checks if not check.passed] == ["shard objects"]
+    assert f"{shard.name}#1 is not in the manifest" in str(verification.checks)
+    strange = folder / "train" / "mine.gz#1"
+    strange.write_bytes(b"1")
+    assert failed_checks(publish(store, plan, workload)) == {"shard objects"}
+    assert strange.exists()
+    assert not left[0].exists()
