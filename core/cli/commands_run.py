@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from core.run.plan import Plan
     from core.store import Store
 
+MOVE_AWAY = "Move the files named here out of the data set and start the same command again: shards are made afresh."
+
 
 @options.over_a_cohort
 def run(
@@ -125,6 +127,7 @@ def _estimated(outcome: EstimateOutcome | None) -> dict[str, float] | None:
 def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = None) -> list[str]:
     """The result of a run for people: five lines, and one for each check that failed."""
     from core.cost.text import outcome_line
+    from core.run.verify_shard import OF_FILES
 
     manifest, request, verification = result.manifest, result.plan.request, result.verification
     outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
@@ -133,12 +136,15 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
         f"{side} {counts.records:,} ({counts.groups} groups)" for side, counts in manifest.splits.items()
     )
     failed = [f"  failed: {check.name}: {check.detail}" for check in verification.checks if not check.passed]
+    missed = len(failed)
     if verification.passed:
         verdict = f"verified  all {len(verification.checks)} checks hold · root hash {manifest.root_hash}"
         place = f"data set  {output}/datasets/{request.data_set}"
     else:
-        verdict = f"NOT VERIFIED: {len(failed)} of {len(verification.checks)} checks failed; no data set is published"
+        verdict = f"NOT VERIFIED: {missed} of {len(verification.checks)} checks failed; no data set is published"
         place = f"details   {output}/runs/{request.run_id}/verification.json and quarantine.jsonl"
+        if any(check.name in OF_FILES and not check.passed for check in verification.checks):
+            failed.append(f"  {MOVE_AWAY}")
     took = outcome_line(outcome) if outcome else f"{result.seconds:.1f} s"
     return [
         f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from core.errors import BugError
 from core.run.assemble import read_commits
-from core.run.pipeline import RunResult, execute
+from core.run.pipeline import RunResult, execute, take_back_lost
 from core.run.plan import PlanOptions, make_plan
 from core.run.publish import publish
 from core.run.source import open_source
@@ -199,3 +200,31 @@ def test_a_worker_that_dies_every_time_ends_the_run_and_not_the_others_work(tmp_
     assert "--workers" in caught.value.fix
     assert list(tmp_path.glob("runs/*/shards/*.json"))
     assert not list(tmp_path.glob("datasets/*/_SUCCESS"))
+
+
+@pytest.mark.parametrize("gone", ["train/train-00001.tfrecord.gz", ""])
+def test_a_shard_that_was_deleted_is_made_again(tmp_path: Path, gone: str) -> None:
+    first = toy_run(tmp_path, 1)
+    before = files(tmp_path / "datasets")
+    path = tmp_path / "datasets" / "toy" / gone
+    path.unlink() if gone else shutil.rmtree(path)
+    again = toy_run(tmp_path, 1)
+    assert again.verification.passed
+    assert again.manifest.root_hash == first.manifest.root_hash
+    assert files(tmp_path / "datasets") == before
+    count = 1 if gone else len(first.manifest.shards)
+    assert again.resumed_shards == len(first.manifest.shards) - count
+    assert f"made again: {count}, the first train-0000" in again.remarks[0]
+    assert toy_run(tmp_path, 1).remarks == ()
+
+
+def test_a_data_set_whose_shards_are_made_again_is_none_until_then(tmp_path: Path) -> None:
+    toy_run(tmp_path, 1)
+    next((tmp_path / "datasets" / "toy" / "test").iterdir()).unlink()
+    store = open_store(tmp_path)
+    workload = ToyWorkload({})
+    plan = make_plan(workload, None, {}, PlanOptions(data_set="toy", shard_cases=2))
+    committed = {shard.shard for shard in plan.shards.shards}
+    assert len(take_back_lost(store, plan, committed)) == 1
+    assert not (tmp_path / "datasets" / "toy" / "_SUCCESS").exists()
+    assert take_back_lost(store, plan, committed) != []  # whoever lists later finds the same
