@@ -86,6 +86,16 @@ def test_subjects_with_names(tmp_path: Path) -> None:
     assert first.group_number == second.group_number != third.group_number
 
 
+def test_cells_that_cannot_be_used_are_counted_and_not_told(tmp_path: Path) -> None:
+    """Decimal commas and spelled out sexes would else become defaults without a word, and every dose with them."""
+    fine = (1, 9, 0, 3600, "", "m", "NA", 60.5, "nan", " ")
+    commas = (2, 9, 0, 3600, ">89", "female", "170,5", "0", "", "II")
+    cohort = select(["1.vital", "2.vital", "3.vital"], [fine, commas, (4, *commas[1:])], tmp_path)
+    told = "cells of the clinical table that are filled and cannot be used, they take defaults:"
+    assert f"{told} sex 1, height 1, weight 1, asa 1" in cohort.notes
+    assert not any(told in note for note in select(["1.vital"], [fine], tmp_path).notes)
+
+
 def test_windows_are_estimated_from_the_table_where_it_is_plausible(tmp_path: Path) -> None:
     """The second row's time is nonsense and the third is missing: their equal sizes say as long as the first."""
     cohort = select(["0001.csv", "0002.csv", "0003.csv"], [row(1, 1), row(2, 2, -3.7e9)], tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -15,6 +16,7 @@ from core.workload import Case, Cohort, Source
 from core.workloads.vitaldb.clinical import REQUIRED_COLUMNS, ClinicalTable, duration_s, read_clinical
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.identity import case_id, case_number
+from core.workloads.vitaldb.patient import STATIC_NAMES, unusable_cells
 from core.workloads.vitaldb.selection import parse_cases
 from core.workloads.vitaldb.windows import count_windows
 
@@ -137,6 +139,11 @@ def _table_notes(cases: Sequence[Case], table: ClinicalTable | None) -> tuple[st
         notes.append(f"cases without a clinical row: {without_row}; they take defaults, each is its own subject")
     if table is not None and table.second_rows:
         notes.append(f"second rows of a case id in the clinical table, ignored: {table.second_rows}")
+    # Only how many: a cell is a value of a patient.
+    unusable = Counter(name for case in cases if case.attributes for name in unusable_cells(case.attributes["row"]))
+    if unusable:
+        told = ", ".join(f"{name} {unusable[name]}" for name in STATIC_NAMES if unusable[name])
+        notes.append(f"cells of the clinical table that are filled and cannot be used, they take defaults: {told}")
     return tuple(notes)
 
 
