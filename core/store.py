@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -229,6 +229,14 @@ class Store:
             return [ObjectInfo(item["path"], item["size"], item["e_tag"]) for page in pages for item in page]
 
         return sorted(self._call(prefix, read), key=lambda item: item.key)
+
+    def dangling_links(self) -> Sequence[str]:
+        """Links of a folder that lead nowhere, which no listing shows; reading one says that it is not there."""
+        if self._folder is None:
+            return []
+        found = (Path(folder, name) for folder, _, names in os.walk(self._folder) for name in names)
+        lost = [path for path in found if path.is_symlink() and not path.exists()]
+        return sorted(path.relative_to(self._folder).as_posix() for path in lost)
 
     def unfinished(self, prefix: str) -> Mapping[str, str]:
         """Files in the folder ``prefix`` whose writing is going on, or was killed: each with the key that it was to

@@ -34,7 +34,10 @@ class StoreSource:
         return self._store.repeats
 
     def list_objects(self) -> list[tuple[str, int]]:
-        return [(item.key, item.size) for item in self._store.list()]
+        """Key and bytes of every object, and of every link that leads nowhere, with no bytes: an archive that is not
+        mounted must not make a smaller cohort without a word."""
+        listed = [(item.key, item.size) for item in self._store.list()]
+        return sorted([*listed, *((key, 0) for key in self._store.dangling_links())])
 
     def read(self, key: str, piece_bytes: int = DEFAULT_PIECE_BYTES) -> Iterator[bytes]:
         for piece in self._store.stream(key, piece_bytes):
