@@ -218,6 +218,9 @@ def _is_data_set(store: Store, data_set: DataSetLayout) -> bool:
 
 
 def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: Mapping[str, bytes]) -> None:
+    if any(_stored(store, data_set.key(name)) != content for name, content in documents.items()):
+        # Whoever is stopped between the documents leaves no _SUCCESS that vouches for some of them only.
+        withdraw(store, data_set)
     for name, content in documents.items():
         store.put(data_set.key(name), content)
     for name, content in documents.items():
@@ -226,6 +229,13 @@ def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: 
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in documents.items()}
     success = Success(run_id=manifest.run_id, root_hash=manifest.root_hash, sha256=digests)
     store.put(data_set.success, success.to_bytes())
+
+
+def _stored(store: Store, key: str) -> bytes | None:
+    try:
+        return store.get(key)
+    except FileNotFoundError:
+        return None
 
 
 def check_seal(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:

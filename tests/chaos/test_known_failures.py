@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,47 @@ def test_half_a_shard_beside_the_shards(tmp_path: Path) -> None:
     assert failed_checks(publish(store, plan, workload)) == {"shard objects"}
     assert strange.exists()
     assert not left[0].exists()
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_documents_that_are_written_anew_by_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """Published once, then again with another licence, and killed between two documents: no ``_SUCCESS`` stands
+    beside documents that it does not vouch for."""
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    assert publish(store, plan, workload).verification.passed
+    put, documents = Store.put, []
+
+    def killed(self: Store, key: str, data: bytes) -> None:
+        if key.startswith("datasets/"):
+            if len(documents) == written:
+                raise Killed
+            documents.append(key)
+        put(self, key, data)
+
+    monkeypatch.setattr(Store, "put", killed)
+    stated = replace(plan, request=plan.request.model_copy(update={"source_licence": "CC0-1.0"}))
+    with pytest.raises(Killed):
+        publish(store, stated, workload)
+    monkeypatch.undo()
+    folder = tmp_path / "datasets" / "toy"
+    assert not (folder / "_SUCCESS").exists()
+    assert publish(store, stated, workload).verification.passed
+    verification, _ = verify_published(open_store(folder))
+    assert verification.passed
+
+
+def test_documents_that_stay_the_same_leave_success_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    publish(store, plan, workload)
+    deleted: list[str] = []
+    monkeypatch.setattr(Store, "delete", lambda self, key: deleted.append(key))
+    assert publish(store, plan, workload).verification.passed
+    assert deleted == []
