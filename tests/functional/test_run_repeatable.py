@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
+import pty
 import random
 import shutil
 import signal
 import subprocess
+import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +28,7 @@ from core.run.source import open_source
 from core.run.worker import PartitionWorker
 from core.store import open_store
 from core.workloads.registry import build_workload
-from tests.command_line import Answer, casemill, start_casemill
+from tests.command_line import COMMAND, Answer, casemill, environment, start_casemill
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 from tests.toy_workload import ToyWorkload, build_toy
 
@@ -134,6 +139,45 @@ class SlowRun:
             assert process.poll() is None, f"over before it could be stopped: {process.communicate()}"
             assert time.monotonic() < deadline
             time.sleep(0.005)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "nohup"])
+def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> None:
+    """A connection that breaks is told to every process by SIGHUP, and nothing can be written from then on."""
+    slow = SlowRun(write_cohort(tmp_path / "csv", seconds=4000), tmp_path / "out")
+    ours, theirs = pty.openpty()
+
+    def in_the_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, slow.arguments)],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), start_new_session=True,
+        preexec_fn=in_the_terminal,
+    )  # fmt: skip
+    os.close(theirs)
+    reader = threading.Thread(target=lambda: [None for _ in iter(lambda: read_terminal(ours), b"")], daemon=True)
+    reader.start()
+    try:
+        while slow.committed() < 1:
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        os.close(ours)
+    # Not killed; which code it is, nobody can read: what it had to say could not be written.
+    assert process.wait(timeout=200) in (75, 130)
+    ends = [json.loads(path.read_text())["why"] for path in slow.output.glob("runs/*/attempts/*/*.json")]
+    assert set(ends) == ({"finished"} if ignored else {"finished", "interrupted"})
+    assert slow.output.joinpath("datasets", "slow", "_SUCCESS").exists() == ignored
+
+
+def read_terminal(number: int) -> bytes:
+    try:
+        return os.read(number, 4096)
+    except OSError:
+        return b""
 
 
 @pytest.mark.slow
