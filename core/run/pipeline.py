@@ -14,6 +14,7 @@ from core.run.plan import Plan
 from core.run.plan_store import read_stored, write_plan
 from core.run.progress import Progress, ProgressReader, progress_text
 from core.run.publish import publish, withdraw
+from core.run.source_tags import replaced_since
 from core.run.worker import PartitionReport
 from core.store import Store
 from core.workload import Workload
@@ -64,6 +65,7 @@ def execute(
     plan = read_stored(store, plan)
     layout = RunLayout(plan.request.run_id)
     committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
+    replaced = replaced_since(store, plan)
     lost = take_back_lost(store, plan, committed)
     committed -= set(lost)
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
@@ -84,7 +86,11 @@ def execute(
         seconds=time.monotonic() - started,
         resumed_shards=len(committed),
         recalled=sum(report.recalled for report in reports),
-        remarks=(*_told(lost), *dict.fromkeys(report.remark for report in reports if report.remark)),
+        remarks=(
+            *_told(lost),
+            *_told_replaced(replaced),
+            *dict.fromkeys(report.remark for report in reports if report.remark),
+        ),
     )
 
 
@@ -115,6 +121,13 @@ def _told(lost: Sequence[str]) -> tuple[str, ...]:
     if not lost:
         return ()
     return (f"shards that were committed and were no longer there were made again: {len(lost)}, the first {lost[0]}",)
+
+
+def _told_replaced(cases: Sequence[str]) -> tuple[str, ...]:
+    if not cases:
+        return ()
+    what = f"objects in the source that were replaced since this run began: {len(cases)}, the first of case {cases[0]}"
+    return (f"{what}; what was finished before is of the earlier ones. Another --name makes all cases of the new ones",)
 
 
 @dataclass

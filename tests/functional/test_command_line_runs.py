@@ -263,6 +263,30 @@ def test_a_run_below_the_threshold_publishes_nothing(command: Command, faulty: T
     assert status.json["verified"] is False
 
 
+def test_a_recording_that_was_replaced_by_one_of_its_size_is_told(
+    command: Command, tiny_cohort: TinyCohort, tmp_path: Path
+) -> None:
+    source = tmp_path / "recordings"
+    shutil.copytree(tiny_cohort.source, source)
+    arguments = ["run", "--source", source, "--out", tmp_path / "out", "--workers", 1, "--shard-cases", 9, "--json"]
+    arguments += ["--success-threshold", 0, *SHORT_WINDOW_OPTIONS]
+    first = command(*arguments, "--name", "first")
+    assert first.json["remarks"] == []
+    assert command(*arguments, "--name", "first").json["remarks"] == []
+    path = source / "0003.csv"
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes().replace(b"Solar8000/ETCO2", b"Solar8000/OTHER"))
+    other.replace(path)
+    again = command(*arguments, "--name", "first")
+    assert again.json["root_hash"] == first.json["root_hash"]
+    assert again.json["run_id"] == first.json["run_id"]
+    assert "replaced since this run began: 1, the first of case 0003" in again.json["remarks"][0]
+    assert "Another --name" in again.err
+    anew = command(*arguments, "--name", "second")
+    assert anew.json["root_hash"] != first.json["root_hash"]
+    assert anew.json["remarks"] == []
+
+
 def test_a_damaged_shard_is_told_and_made_afresh(
     command: Command, tiny_run: Answer, tiny_output: Path, tiny_cohort: TinyCohort, tmp_path: Path
 ) -> None:
