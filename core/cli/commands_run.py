@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
@@ -41,6 +42,7 @@ def run(
     from core.workloads.registry import build_workload
 
     plan, built = options.plan_of(asked)
+    check_places(out, grid_cache)
     cache = options.cache_of(grid_cache, built)
     store = open_store(out, create=True)
     for remark in plan.request.notes:
@@ -63,6 +65,29 @@ def run(
     else:
         print_lines([*run_lines(store.uri, result, outcome), *([f"report    {page}"] if page else [])])
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
+
+
+def check_places(out: str, grid_cache: str | None) -> None:
+    """Look at where a run writes, before anything is made there.
+
+    Raises
+    ------
+    BadRequestError
+        ``bad_location``: what the workers could not share. ``bad_option``: a cache in the midst of data sets, which
+        would not verify.
+    """
+    from core.errors import BadRequestError
+
+    if out.startswith("memory://"):
+        what = "a run has several processes, which share no memory"
+        raise BadRequestError("bad_location", what, where="--out", fix="Give a folder or s3://.")
+    if grid_cache is not None and f"{_absolute(grid_cache)}/".startswith(f"{_absolute(out)}/datasets/"):
+        what = f"{grid_cache} is among the data sets of this run's output"
+        raise BadRequestError("bad_option", what, where="--grid-cache", fix="Give a folder of its own.")
+
+
+def _absolute(location: str) -> str:
+    return location.rstrip("/") if "://" in location else str(Path(location).expanduser().resolve())
 
 
 def estimate_what_is_left(store: Store, plan: Plan, workers: int) -> RunEstimate:
