@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BugError
+from core.errors import BugError, IntegrityError
 from core.run.assemble import read_commits
 from core.run.pipeline import RunResult, execute, take_back_lost
 from core.run.plan import PlanOptions, make_plan
@@ -260,6 +260,18 @@ def test_a_shard_that_was_deleted_is_made_again(tmp_path: Path, gone: str) -> No
     assert again.resumed_shards == len(first.manifest.shards) - count
     assert f"made again: {count}, the first train-0000" in again.remarks[0]
     assert toy_run(tmp_path, 1).remarks == ()
+
+
+def test_a_damaged_commit_record_says_what_to_do_and_that_helps(tmp_path: Path) -> None:
+    first = toy_run(tmp_path, 1)
+    record = next(tmp_path.glob("runs/*/shards/train-00001.json"))
+    record.write_bytes(record.read_bytes()[:50])
+    with pytest.raises(IntegrityError, match=r"train-00001.json: .*\[commit_damaged\] Remove it and start") as caught:
+        toy_run(tmp_path, 1)
+    Path(caught.value.where).unlink()
+    again = toy_run(tmp_path, 1)
+    assert again.verification.passed
+    assert again.manifest == first.manifest
 
 
 def test_a_data_set_whose_shards_are_made_again_is_none_until_then(tmp_path: Path) -> None:
