@@ -38,6 +38,7 @@ def run(
     from core.cli.live import show_progress
     from core.report.write import Viewing
     from core.run.pipeline import execute
+    from core.run.stop import InterruptedRunError
     from core.store import open_store
     from core.workloads.registry import build_workload
 
@@ -53,8 +54,10 @@ def run(
     try:
         with show_progress(plan.request.run_id) as on_progress:
             result = execute(store, plan, built, build_workload, count, on_progress, cache)
-    except BaseException:
-        leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
+    except BaseException as error:
+        # Of a run that was done already, the page with everything is there and holds.
+        if not (isinstance(error, KeyboardInterrupt | InterruptedRunError) and is_published(store, plan)):
+            leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
         raise
     for remark in result.remarks:
         note(f"note: {remark}")
@@ -65,6 +68,15 @@ def run(
     else:
         print_lines([*run_lines(store.uri, result, outcome), *([f"report    {page}"] if page else [])])
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
+
+
+def is_published(store: Store, plan: Plan) -> bool:
+    """Whether the run's data set stands as verified."""
+    from core.run.layout import DataSetLayout
+    from core.run.publish import read_success
+
+    success = read_success(store, DataSetLayout.named(plan.request.data_set))
+    return success is not None and success.run_id == plan.request.run_id
 
 
 def check_places(out: str, grid_cache: str | None) -> None:

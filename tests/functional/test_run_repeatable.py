@@ -97,10 +97,12 @@ def test_sigterm_while_publishing_says_try_again(
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
+    before = files(tiny_output)
     monkeypatch.setattr("core.run.pipeline.publish", reclaimed)
     answer = command("run", *tiny_cohort.options(), "--out", tiny_output, "--name", "tiny", "--shard-cases", 2)
     assert answer.code == 75
     assert "error [stopped]" in answer.err
+    assert files(tiny_output) == before, "the report of a run that is done stays"
 
 
 class SlowRun:
