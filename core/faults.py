@@ -28,6 +28,11 @@ WRONG_REGION = "wrong_region"
 _AGAIN = "Run the same command again; committed work is kept."
 _STATUS = re.compile(r"status code: (\d{3})")
 _S3_CODE = re.compile(r"<Code>(\w+)</Code>")
+_BAD_NAME = re.compile(r'object with invalid path:.*?Path "/?(.*?)"(?::| contained)', re.DOTALL)
+_LOOP = re.compile(r"File system loop found: (.*)")
+_PLACE = re.compile(r"IO error for operation on (/.+?): ")
+"""Which file or folder below the location it is, where the library says so."""
+
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -142,6 +147,14 @@ def classify(error: BaseException, where: str = "") -> Fault:
             )
         )
     text = str(error)
+    if (name := _BAD_NAME.search(text)) is not None:
+        what = f"the name {name[1]!r} cannot be used: it has control characters, an empty part, or is not UTF-8"
+        fix = "Rename that file, or give a folder without it."
+        return Fault(BadRequestError("bad_location", what, where=where, fix=fix))
+    if (loop := _LOOP.search(text)) is not None:
+        fix = "Remove that link, or give a folder without it."
+        return Fault(BadRequestError("bad_location", f"a link leads back: {loop[1]}", where=where, fix=fix))
+    where = place[1] if (place := _PLACE.search(text)) else where
     kind = _kind(error, text)
     if kind is not None:
         return Fault(kind.error(kind.code, kind.what, where=where, fix=kind.fix), kind.repeat)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -24,7 +24,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, MemoryStore
 
-from core.errors import BadRequestError, TransientError
+from core.errors import BadRequestError, BugError, TransientError
 from core.faults import Fault, classify, http_status
 from core.folder import plain_path, read_file
 from core.patience import Patience
@@ -38,6 +38,12 @@ Result = TypeVar("Result")
 DEFAULT_PIECE_BYTES = 256 * 1024
 WHOLE_PIECE_BYTES = 8 * 1024 * 1024
 _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
+_UNFINISHED = re.compile(r"(?P<finished>.+)#[0-9]+")
+"""What the library calls a file of a folder while it is written. It lists none of them; other tools do."""
+
+_LOST_ITS_FILE = re.compile(r"Unable to rename file.*\(os error 2\)", re.DOTALL)
+_TAKEN_AWAY = 2
+"""How often a write begins anew when its unfinished file is removed."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +92,17 @@ class Direct:
         patience: Patience,
         body_bytes: int | None = None,
     ) -> Result:
-        try:
-            return operation(self._objects)
-        except FileNotFoundError:
-            raise FileNotFoundError(where) from None
-        except (BaseError, OSError) as error:
-            raise classify(error, where).error from error
+        for left in range(_TAKEN_AWAY, -1, -1):
+            try:
+                return operation(self._objects)
+            except FileNotFoundError:
+                raise FileNotFoundError(where) from None
+            except (BaseError, OSError) as error:
+                # A publisher at the same time took the unfinished file for one that a killed process left.
+                if left and _LOST_ITS_FILE.search(str(error)):
+                    continue
+                raise classify(error, where).error from error
+        raise AssertionError("the last one returns or raises")
 
 
 class Store:
@@ -218,6 +229,33 @@ class Store:
             return [ObjectInfo(item["path"], item["size"], item["e_tag"]) for page in pages for item in page]
 
         return sorted(self._call(prefix, read), key=lambda item: item.key)
+
+    def dangling_links(self) -> Sequence[str]:
+        """Links of a folder that lead nowhere, which no listing shows; reading one says that it is not there."""
+        if self._folder is None:
+            return []
+        found = (Path(folder, name) for folder, _, names in os.walk(self._folder) for name in names)
+        lost = [path for path in found if path.is_symlink() and not path.exists()]
+        return sorted(path.relative_to(self._folder).as_posix() for path in lost)
+
+    def unfinished(self, prefix: str) -> Mapping[str, str]:
+        """Files in the folder ``prefix`` whose writing is going on, or was killed: each with the key that it was to
+        have. No other method sees them. A bucket and the memory have none."""
+        if self._folder is None:
+            return {}
+        root = self._folder / prefix
+        found = ((path, _UNFINISHED.fullmatch(path.name)) for path in root.rglob("*#*"))
+        keys = {path.relative_to(self._folder).as_posix(): match for path, match in found if match and path.is_file()}
+        return {key: f"{key.removesuffix(match[0])}{match['finished']}" for key, match in sorted(keys.items())}
+
+    def remove_unfinished(self, key: str) -> None:
+        """Remove a file that :meth:`unfinished` told of; whoever writes it now begins anew."""
+        if self._folder is None or not _UNFINISHED.fullmatch(key):
+            raise BugError("not_unfinished", "this is no file that was left unfinished", where=self._where(key))
+        try:
+            (self._folder / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise classify(error, self._where(key)).error from error
 
     def head(self, key: str) -> ObjectInfo | None:
         """Key, size and tag, or None where there is no such object."""

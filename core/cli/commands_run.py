@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli import options
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from core.run.pipeline import RunResult
     from core.run.plan import Plan
     from core.store import Store
+
+MOVE_AWAY = "Move the files named here out of the data set and start the same command again: shards are made afresh."
 
 
 @options.over_a_cohort
@@ -35,10 +38,12 @@ def run(
     from core.cli.live import show_progress
     from core.report.write import Viewing
     from core.run.pipeline import execute
+    from core.run.stop import InterruptedRunError
     from core.store import open_store
     from core.workloads.registry import build_workload
 
     plan, built = options.plan_of(asked)
+    check_places(out, grid_cache)
     cache = options.cache_of(grid_cache, built)
     store = open_store(out, create=True)
     for remark in plan.request.notes:
@@ -49,8 +54,10 @@ def run(
     try:
         with show_progress(plan.request.run_id) as on_progress:
             result = execute(store, plan, built, build_workload, count, on_progress, cache)
-    except BaseException:
-        leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
+    except BaseException as error:
+        # Of a run that was done already, the page with everything is there and holds.
+        if not (isinstance(error, KeyboardInterrupt | InterruptedRunError) and is_published(store, plan)):
+            leave_page(store, plan.request.run_id, Viewing(why_not=WHILE_STOPPED))
         raise
     for remark in result.remarks:
         note(f"note: {remark}")
@@ -61,6 +68,38 @@ def run(
     else:
         print_lines([*run_lines(store.uri, result, outcome), *([f"report    {page}"] if page else [])])
     return EXIT_DONE if result.verification.passed else EXIT_NOT_VERIFIED
+
+
+def is_published(store: Store, plan: Plan) -> bool:
+    """Whether the run's data set stands as verified."""
+    from core.run.layout import DataSetLayout
+    from core.run.publish import read_success
+
+    success = read_success(store, DataSetLayout.named(plan.request.data_set))
+    return success is not None and success.run_id == plan.request.run_id
+
+
+def check_places(out: str, grid_cache: str | None) -> None:
+    """Look at where a run writes, before anything is made there.
+
+    Raises
+    ------
+    BadRequestError
+        ``bad_location``: what the workers could not share. ``bad_option``: a cache in the midst of data sets, which
+        would not verify.
+    """
+    from core.errors import BadRequestError
+
+    if out.startswith("memory://"):
+        what = "a run has several processes, which share no memory"
+        raise BadRequestError("bad_location", what, where="--out", fix="Give a folder or s3://.")
+    if grid_cache is not None and f"{_absolute(grid_cache)}/".startswith(f"{_absolute(out)}/datasets/"):
+        what = f"{grid_cache} is among the data sets of this run's output"
+        raise BadRequestError("bad_option", what, where="--grid-cache", fix="Give a folder of its own.")
+
+
+def _absolute(location: str) -> str:
+    return location.rstrip("/") if "://" in location else str(Path(location).expanduser().resolve())
 
 
 def estimate_what_is_left(store: Store, plan: Plan, workers: int) -> RunEstimate:
@@ -125,6 +164,7 @@ def _estimated(outcome: EstimateOutcome | None) -> dict[str, float] | None:
 def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = None) -> list[str]:
     """The result of a run for people: five lines, and one for each check that failed."""
     from core.cost.text import outcome_line
+    from core.run.verify_shard import OF_FILES
 
     manifest, request, verification = result.manifest, result.plan.request, result.verification
     outcomes = ", ".join(f"{count} {name}" for name, count in manifest.outcomes.items())
@@ -133,12 +173,15 @@ def run_lines(output: str, result: RunResult, outcome: EstimateOutcome | None = 
         f"{side} {counts.records:,} ({counts.groups} groups)" for side, counts in manifest.splits.items()
     )
     failed = [f"  failed: {check.name}: {check.detail}" for check in verification.checks if not check.passed]
+    missed = len(failed)
     if verification.passed:
         verdict = f"verified  all {len(verification.checks)} checks hold · root hash {manifest.root_hash}"
         place = f"data set  {output}/datasets/{request.data_set}"
     else:
-        verdict = f"NOT VERIFIED: {len(failed)} of {len(verification.checks)} checks failed; no data set is published"
+        verdict = f"NOT VERIFIED: {missed} of {len(verification.checks)} checks failed; no data set is published"
         place = f"details   {output}/runs/{request.run_id}/verification.json and quarantine.jsonl"
+        if any(check.name in OF_FILES and not check.passed for check in verification.checks):
+            failed.append(f"  {MOVE_AWAY}")
     took = outcome_line(outcome) if outcome else f"{result.seconds:.1f} s"
     return [
         f"cases     {manifest.planned_cases} planned: {outcomes}" + (f" ({reasons})" if reasons else ""),

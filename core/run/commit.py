@@ -27,7 +27,12 @@ def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | N
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise IntegrityError("commit_damaged", str(error).splitlines()[0], where=layout.commit(shard)) from error
+        raise IntegrityError(
+            "commit_damaged",
+            "the commit record cannot be read",
+            where=f"{store.uri}/{layout.commit(shard)}",
+            fix="Remove it and start the same command again: its shard is worked once more and compared.",
+        ) from error
 
 
 def commit_shard(store: Store, request: RunRequest, planned: PlannedShard, shard: OpenShard, made_by: Worker) -> bool:

@@ -36,7 +36,7 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
     Raises
     ------
     BadRequestError
-        Not a published data set, or the folder cannot be made.
+        Not a published data set, or the folder cannot be made or is part of a data set.
     IntegrityError
         A shard is not the one that was verified.
     TransientError
@@ -51,6 +51,7 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
         manifest = Manifest.model_validate_json(store.get(layout.manifest))
     except (FileNotFoundError, ValidationError) as error:
         raise IntegrityError("no_manifest", str(error).splitlines()[0], where=store.uri) from error
+    _check_outside(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,6 +71,16 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
         raise TransientError(
             "storage", error.strerror or str(error), where=str(folder), fix="Free some space."
         ) from error
+
+
+def _check_outside(folder: Path) -> None:
+    """A file more in a data set, and it does not verify any longer."""
+    absolute = folder.resolve()
+    for place in (absolute, *absolute.parents):
+        if (place / "_SUCCESS").exists() and (place / "manifest.json").exists():
+            raise BadRequestError(
+                "bad_location", f"it is part of the data set {place}", where=str(folder), fix="Give another folder."
+            )
 
 
 def _join(store: Store, shards: list[ShardEntry], path: Path, manifest: Manifest) -> ExportedFile:

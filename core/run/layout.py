@@ -38,6 +38,10 @@ class RunLayout:
     def shards(self) -> str:
         return f"{self.root}/plan/shards.json"
 
+    @property
+    def source_tags(self) -> str:
+        return f"{self.root}/plan/source.json"
+
     def partition(self, number: int) -> str:
         return f"{self.root}/plan/partitions/{number:05d}.json"
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from core.run.case_cache import CacheUse
-from core.run.layout import DataSetLayout, RunLayout
+from core.run.layout import DataSetLayout, RunLayout, shard_path
 from core.run.local import LocalJob, WorkloadFactory, run_locally
 from core.run.models import Manifest, Verification
 from core.run.plan import Plan
 from core.run.plan_store import read_stored, write_plan
 from core.run.progress import Progress, ProgressReader, progress_text
-from core.run.publish import publish
+from core.run.publish import publish, withdraw
+from core.run.source_tags import replaced_since
 from core.run.worker import PartitionReport
 from core.store import Store
 from core.workload import Workload
@@ -46,6 +47,8 @@ def execute(
 ) -> RunResult:
     """Write the plan (or take up the one that is there), work, verify, publish.
 
+    A shard that was committed and is no longer there is made again.
+
     ``cache`` saves time where it holds what a workload extracts from the cases; it changes nothing else.
 
     Raises
@@ -62,6 +65,9 @@ def execute(
     plan = read_stored(store, plan)
     layout = RunLayout(plan.request.run_id)
     committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
+    replaced = replaced_since(store, plan)
+    lost = take_back_lost(store, plan, committed)
+    committed -= set(lost)
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
     reader = ProgressReader(store, plan.request.run_id, plan.shards, started=time.time())
     report = _Reporter(reader, on_progress)
@@ -80,8 +86,48 @@ def execute(
         seconds=time.monotonic() - started,
         resumed_shards=len(committed),
         recalled=sum(report.recalled for report in reports),
-        remarks=tuple(dict.fromkeys(report.remark for report in reports if report.remark)),
+        remarks=(
+            *_told(lost),
+            *_told_replaced(replaced),
+            *dict.fromkeys(report.remark for report in reports if report.remark),
+        ),
     )
+
+
+def take_back_lost(store: Store, plan: Plan, committed: Collection[str]) -> list[str]:
+    """Take back the commit records whose objects are no longer there, so that these shards are worked again; which.
+
+    A data set that was published with them loses its ``_SUCCESS`` until then.
+    """
+    request = plan.request
+    layout, data_set = RunLayout(request.run_id), DataSetLayout.named(request.data_set)
+    there = {item.key for item in store.list(data_set.root)}
+    keys = {
+        shard.shard: data_set.key(shard_path(shard.shard, shard.split, request.compression))
+        for shard in plan.shards.shards
+        if shard.shard in committed
+    }
+    lost = []
+    for shard, key in keys.items():
+        # Asked once more: another start of this run may have made it meanwhile.
+        if key not in there and store.head(key) is None:
+            withdraw(store, data_set)
+            store.delete(layout.commit(shard))
+            lost.append(shard)
+    return lost
+
+
+def _told(lost: Sequence[str]) -> tuple[str, ...]:
+    if not lost:
+        return ()
+    return (f"shards that were committed and were no longer there were made again: {len(lost)}, the first {lost[0]}",)
+
+
+def _told_replaced(cases: Sequence[str]) -> tuple[str, ...]:
+    if not cases:
+        return ()
+    what = f"objects in the source that were replaced since this run began: {len(cases)}, the first of case {cases[0]}"
+    return (f"{what}; what was finished before is of the earlier ones. Another --name makes all cases of the new ones",)
 
 
 @dataclass

@@ -109,7 +109,7 @@ def make_plan(workload: Workload, source: StoreSource | None, selection: Json, o
     ------
     BadRequestError
         What the workload's cohort raises. ``bad_option``: an earlier split or a salt for a workload that divides its
-        records itself.
+        records itself, or an earlier split and another salt.
     """
     cohort = workload.cohort(source, selection)
     thresholds = _thresholds(workload, cohort.cases, options)
@@ -124,6 +124,9 @@ def _thresholds(workload: Workload, cases: Sequence[Case], options: PlanOptions)
     """None where the workload divides its records itself."""
     divided = sum(case.split is not None for case in cases)
     if not divided:
+        if options.thresholds and options.salt not in (DEFAULT_SALT, options.thresholds.salt):
+            what = f"the earlier split has a salt of its own, {options.thresholds.salt!r}"
+            raise BadRequestError("bad_option", what, where="--salt", fix="Leave out --salt or --split-from.")
         return options.thresholds or choose_thresholds(_weights(cases), options.salt)
     if divided != len(cases) or not isinstance(workload, SplittingWorkload):
         raise BugError("bad_split_rule", f"{workload.name} gives a side to {divided} of {len(cases)} cases, or no rule")

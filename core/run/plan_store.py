@@ -21,6 +21,7 @@ from core.workload import STORED_ESTIMATE, Case
 if TYPE_CHECKING:
     import pyarrow as pa
 
+AFRESH = "Start the run afresh: remove its folder, or give another --name."
 ROWS_AT_ONCE = 4096
 """Rows of the case table that are Python objects at the same time."""
 
@@ -108,7 +109,7 @@ def read_request(store: Store, run_id: str) -> RunRequest:
             "plan_damaged",
             "run.json cannot be read",
             where=f"{store.uri}/{RunLayout(run_id).root}",
-            fix="Start the run afresh.",
+            fix=AFRESH,
         ) from error
 
 
@@ -146,7 +147,7 @@ def read_stored(store: Store, plan: Plan) -> Plan:
 
 
 def _damaged(run_id: str, what: str) -> IntegrityError:
-    return IntegrityError("plan_damaged", what, where=RunLayout(run_id).root, fix="Start the run afresh.")
+    return IntegrityError("plan_damaged", what, where=RunLayout(run_id).root, fix=AFRESH)
 
 
 def _cases_to_parquet(plan: Plan) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -62,7 +62,7 @@ def publish(store: Store, plan: Plan, workload: Workload, workers: int = 1, trus
     run, data_set = RunLayout(plan.request.run_id), DataSetLayout.named(plan.request.data_set)
     findings = _findings(store, plan, data_set, manifest, workload, workers, trust)
     audit = judge_records(workload, (item.figures for item in findings))
-    strangers = _strangers(store, data_set, manifest)
+    strangers = _sweep(store, data_set, manifest)
     verification = verify_data_set(manifest, split, findings, split.cases, strangers, audit=audit)
     store.put(run.verification, verification.to_bytes())
     store.put(run.quarantine, quarantine_lines(commits))
@@ -218,6 +218,9 @@ def _is_data_set(store: Store, data_set: DataSetLayout) -> bool:
 
 
 def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: Mapping[str, bytes]) -> None:
+    if any(_stored(store, data_set.key(name)) != content for name, content in documents.items()):
+        # Whoever is stopped between the documents leaves no _SUCCESS that vouches for some of them only.
+        withdraw(store, data_set)
     for name, content in documents.items():
         store.put(data_set.key(name), content)
     for name, content in documents.items():
@@ -226,6 +229,13 @@ def _seal(store: Store, data_set: DataSetLayout, manifest: Manifest, documents: 
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in documents.items()}
     success = Success(run_id=manifest.run_id, root_hash=manifest.root_hash, sha256=digests)
     store.put(data_set.success, success.to_bytes())
+
+
+def _stored(store: Store, key: str) -> bytes | None:
+    try:
+        return store.get(key)
+    except FileNotFoundError:
+        return None
 
 
 def check_seal(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Check:
@@ -255,7 +265,28 @@ def _broken_seals(
             yield f"{name} was changed after verification"
 
 
+def _sweep(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Sequence[str]:
+    """Remove what killed processes left of shards and documents, which other tools would take for shards; the
+    strangers that are left. What a rival is writing just now is none: a duplicate, or the same documents."""
+    known = _known_keys(data_set, manifest)
+    others = []
+    for key, finished in store.unfinished(data_set.root).items():
+        if finished in known:
+            store.remove_unfinished(key)
+        else:
+            others.append(key)
+    return [*_listed_strangers(store, data_set, known), *others]
+
+
 def _strangers(store: Store, data_set: DataSetLayout, manifest: Manifest) -> Sequence[str]:
-    names = (*(shard.path for shard in manifest.shards), *sealed_documents(manifest.format), "_SUCCESS", "run_id")
-    known = {data_set.key(name) for name in names}
+    found = _listed_strangers(store, data_set, _known_keys(data_set, manifest))
+    return [*found, *store.unfinished(data_set.root)]
+
+
+def _listed_strangers(store: Store, data_set: DataSetLayout, known: Collection[str]) -> Sequence[str]:
     return [item.key for item in store.list(data_set.root) if item.key not in known]
+
+
+def _known_keys(data_set: DataSetLayout, manifest: Manifest) -> set[str]:
+    names = (*(shard.path for shard in manifest.shards), *sealed_documents(manifest.format), "_SUCCESS", "run_id")
+    return {data_set.key(name) for name in names}

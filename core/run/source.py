@@ -34,7 +34,14 @@ class StoreSource:
         return self._store.repeats
 
     def list_objects(self) -> list[tuple[str, int]]:
-        return [(item.key, item.size) for item in self._store.list()]
+        """Key and bytes of every object, and of every link that leads nowhere, with no bytes: an archive that is not
+        mounted must not make a smaller cohort without a word."""
+        listed = [(item.key, item.size) for item in self._store.list()]
+        return sorted([*listed, *((key, 0) for key in self._store.dangling_links())])
+
+    def tags(self) -> dict[str, str]:
+        """Of every object that has one, the tag that changes with every writing."""
+        return {item.key: item.e_tag for item in self._store.list() if item.e_tag}
 
     def read(self, key: str, piece_bytes: int = DEFAULT_PIECE_BYTES) -> Iterator[bytes]:
         for piece in self._store.stream(key, piece_bytes):

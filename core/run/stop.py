@@ -27,7 +27,14 @@ GRACE_SECONDS = 10.0
 LAST_SECONDS = 25.0
 """AWS Batch kills a job 30 s after it sent SIGTERM, and the kill's exit code would not be retried."""
 
-_REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "reclaimed", ASK_AGAIN_SIGNAL: "interrupted"}
+_REASONS = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "reclaimed",
+    signal.SIGHUP: "interrupted",
+    ASK_AGAIN_SIGNAL: "interrupted",
+}
+_NEVER_SECOND = (ASK_AGAIN_SIGNAL, signal.SIGHUP)
+"""A terminal that goes, as when a connection breaks, may be told twice: by the system and by the shell."""
 
 
 class InterruptedRunError(Exception):
@@ -55,9 +62,13 @@ class StopRequest:
     _case_in_hand: bool = field(default=False, init=False)
 
     def listen(self) -> None:
-        """Let SIGTERM and SIGINT ask; the second one ends the process at once. Only the main thread may call this."""
+        """Let SIGTERM and SIGINT ask; the second one ends the process at once. Only the main thread may call this.
+
+        SIGHUP asks too, but where it is ignored, as under ``nohup``.
+        """
         for number in _REASONS:
-            signal.signal(number, self._asked)
+            if not _is_ignored_hang_up(number):
+                signal.signal(number, self._asked)
         signal.signal(signal.SIGALRM, self._grace_over)
         self._listening = True
 
@@ -85,7 +96,7 @@ class StopRequest:
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         reason = _REASONS[signal.Signals(number)]
-        if number != ASK_AGAIN_SIGNAL:
+        if number not in _NEVER_SECOND:
             # A spot notice is followed by SIGTERM: only a second signal is somebody who does not want to wait.
             if self._signalled:
                 os._exit(stop_exit_code(reason))
@@ -118,16 +129,25 @@ def _end(stop: StopRequest, seconds: float) -> None:
 
 @contextmanager
 def raise_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into :class:`InterruptedRunError`, as Ctrl-C becomes ``KeyboardInterrupt``."""
+    """Turn SIGTERM, and SIGHUP where it is not ignored, into :class:`InterruptedRunError`, as Ctrl-C becomes
+    ``KeyboardInterrupt``."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return
-    earlier = signal.signal(signal.SIGTERM, _raise_reclaimed)
+    handled = [number for number in (signal.SIGTERM, signal.SIGHUP) if not _is_ignored_hang_up(number)]
+    earlier = {number: signal.signal(number, _raise_asked) for number in handled}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
-def _raise_reclaimed(number: int, frame: FrameType | None) -> None:
-    raise InterruptedRunError("reclaimed")
+def _is_ignored_hang_up(number: signal.Signals) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
+def _raise_asked(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        signal.signal(number, signal.SIG_IGN)  # the shell may say it once more
+    raise InterruptedRunError(_REASONS[signal.Signals(number)])

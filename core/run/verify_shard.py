@@ -26,6 +26,8 @@ RECORDS = "records"
 CONTENT = "content hash"
 VALUES = "values"
 PROVENANCE = "provenance"
+OF_FILES = (PRESENT, CHECKSUM, RECORDS, CONTENT)
+"""Checks that fail where files were changed, removed or added."""
 SHARD_CHECKS = (PRESENT, CHECKSUM, RECORDS, CONTENT, VALUES, PROVENANCE)
 
 _STORED_BYTES = 256 * 1024

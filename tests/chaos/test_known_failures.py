@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,71 @@ def test_a_success_that_is_true_no_longer(tmp_path: Path) -> None:
     next((tmp_path / "datasets" / "toy" / "train").iterdir()).write_bytes(b"")
     assert not publish(store, plan, workload).verification.passed
     assert not success.exists()
+
+
+def test_half_a_shard_beside_the_shards(tmp_path: Path) -> None:
+    """A process that was killed while it wrote leaves half a file, which readers of ``train/*`` would take for a
+    shard: it goes before the data set is published, and is told of where it comes later."""
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    folder = tmp_path / "datasets" / "toy"
+    shard = next((folder / "train").iterdir())
+    left = [shard.with_name(f"{shard.name}#1"), folder / "manifest.json#2"]
+    for path in left:
+        path.write_bytes(b"half")
+    assert publish(store, plan, workload).verification.passed
+    assert not any(path.exists() for path in left)
+    left[0].write_bytes(b"half")
+    verification, _ = verify_published(open_store(folder))
+    assert [check.name for check in verification.checks if not check.passed] == ["shard objects"]
+    assert f"{shard.name}#1 is not in the manifest" in str(verification.checks)
+    strange = folder / "train" / "mine.gz#1"
+    strange.write_bytes(b"1")
+    assert failed_checks(publish(store, plan, workload)) == {"shard objects"}
+    assert strange.exists()
+    assert not left[0].exists()
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_documents_that_are_written_anew_by_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """Published once, then again with another licence, and killed between two documents: no ``_SUCCESS`` stands
+    beside documents that it does not vouch for."""
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    assert publish(store, plan, workload).verification.passed
+    put, documents = Store.put, []
+
+    def killed(self: Store, key: str, data: bytes) -> None:
+        if key.startswith("datasets/"):
+            if len(documents) == written:
+                raise Killed
+            documents.append(key)
+        put(self, key, data)
+
+    monkeypatch.setattr(Store, "put", killed)
+    stated = replace(plan, request=plan.request.model_copy(update={"source_licence": "CC0-1.0"}))
+    with pytest.raises(Killed):
+        publish(store, stated, workload)
+    monkeypatch.undo()
+    folder = tmp_path / "datasets" / "toy"
+    assert not (folder / "_SUCCESS").exists()
+    assert publish(store, stated, workload).verification.passed
+    verification, _ = verify_published(open_store(folder))
+    assert verification.passed
+
+
+def test_documents_that_stay_the_same_leave_success_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workload = ToyWorkload({"cases": 6})
+    store, plan = planned(tmp_path, workload, shard_cases=2, partitions=1)
+    work(store, plan, workload)
+    publish(store, plan, workload)
+    deleted: list[str] = []
+    monkeypatch.setattr(Store, "delete", lambda self, key: deleted.append(key))
+    assert publish(store, plan, workload).verification.passed
+    assert deleted == []

@@ -107,6 +107,13 @@ BAD: list[tuple[str, Callable[[Request], dict[str, Any]], str, str]] = [
     ("concentration", lambda request: {"concentration": "Orchestra/PPF20_RATE"}, "bad_setting", "--concentration"),
     ("unknown pump", lambda request: {"concentration": "Solar8000/HR=3"}, "bad_setting", "concentrations"),
     ("missing split", lambda request: {"split_from": request.folder / "split.json"}, "bad_split", "no such file"),
+    ("output in memory", lambda request: {"out": "memory://"}, "bad_location", "--out: a run has several processes"),
+    (
+        "cache among the data sets",
+        lambda request: {"grid_cache": request.out / "datasets/x/cache"},
+        "bad_option",
+        "--grid-cache: ",
+    ),
     ("bad split", lambda request: {"split_from": request.file("split.json", "{}")}, "bad_split", "split.json"),
     ("out is a file", lambda request: {"out": request.file("out.txt", "")}, "bad_location", "out.txt"),
     ("out below a file", lambda request: {"out": request.file("o.txt", "") / "o"}, "bad_location", "o.txt"),

@@ -7,6 +7,8 @@ import hashlib
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from core.examples.parse import iterate_records, parse_batch
 from tests.data_set_copy import Command, DataSetCopy
 
@@ -47,3 +49,12 @@ def test_what_is_not_verified_is_not_exported(command: Command, copy: DataSetCop
     answer = command("export", copy.folder, "--single-file", "--out", tmp_path / "single")
     assert answer.code == 64
     assert "error [not_published]" in answer.err
+
+
+@pytest.mark.parametrize("where", ["", "train", "new/folder"])
+def test_no_file_is_put_into_a_data_set(command: Command, copy: DataSetCopy, where: str) -> None:
+    """It would not verify any longer."""
+    answer = command("export", copy.folder, "--single-file", "--out", copy.folder / where, "--json")
+    assert (answer.code, answer.json["error"]["code"]) == (64, "bad_location")
+    assert "is part of the data set" in answer.json["error"]["what"]
+    assert command("verify", copy.folder).code == 0

@@ -263,6 +263,48 @@ def test_a_run_below_the_threshold_publishes_nothing(command: Command, faulty: T
     assert status.json["verified"] is False
 
 
+def test_a_recording_that_was_replaced_by_one_of_its_size_is_told(
+    command: Command, tiny_cohort: TinyCohort, tmp_path: Path
+) -> None:
+    source = tmp_path / "recordings"
+    shutil.copytree(tiny_cohort.source, source)
+    arguments = ["run", "--source", source, "--out", tmp_path / "out", "--workers", 1, "--shard-cases", 9, "--json"]
+    arguments += ["--success-threshold", 0, *SHORT_WINDOW_OPTIONS]
+    first = command(*arguments, "--name", "first")
+    assert first.json["remarks"] == []
+    assert command(*arguments, "--name", "first").json["remarks"] == []
+    path = source / "0003.csv"
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes().replace(b"Solar8000/ETCO2", b"Solar8000/OTHER"))
+    other.replace(path)
+    again = command(*arguments, "--name", "first")
+    assert again.json["root_hash"] == first.json["root_hash"]
+    assert again.json["run_id"] == first.json["run_id"]
+    assert "replaced since this run began: 1, the first of case 0003" in again.json["remarks"][0]
+    assert "Another --name" in again.err
+    anew = command(*arguments, "--name", "second")
+    assert anew.json["root_hash"] != first.json["root_hash"]
+    assert anew.json["remarks"] == []
+
+
+def test_a_damaged_shard_is_told_and_made_afresh(
+    command: Command, tiny_run: Answer, tiny_output: Path, tiny_cohort: TinyCohort, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_output, tmp_path / "out")
+    arguments = ["run", *tiny_cohort.options(), "--out", tmp_path / "out", "--name", "tiny", "--shard-cases", 2]
+    shard = next((tmp_path / "out" / "datasets" / "tiny" / "validation").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    told = command(*arguments)
+    assert told.code == 1
+    assert "of 12 checks failed" in told.out
+    assert shard.name.split(".")[0] in told.out
+    assert "Move the files named here out of the data set and start the same command again" in told.out
+    shard.rename(tmp_path / "moved")
+    again = command(*arguments, "--json")
+    assert (again.code, again.json["root_hash"]) == (0, tiny_run.json["root_hash"])
+    assert "made again: 1" in again.err
+
+
 def test_no_gzip(command: Command, tiny_run: Answer, tiny_cohort: TinyCohort, tmp_path: Path) -> None:
     answer = command(
         "run", *tiny_cohort.options(), "--out", tmp_path, "--no-gzip", "--shard-cases", 2, "--workers", 1, "--json"

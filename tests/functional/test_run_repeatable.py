@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
+import pty
 import random
 import shutil
 import signal
 import subprocess
+import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core.errors import BugError
+from core.errors import BugError, IntegrityError
 from core.run.assemble import read_commits
-from core.run.pipeline import RunResult, execute
+from core.run.pipeline import RunResult, execute, take_back_lost
 from core.run.plan import PlanOptions, make_plan
 from core.run.publish import publish
 from core.run.source import open_source
 from core.run.worker import PartitionWorker
 from core.store import open_store
 from core.workloads.registry import build_workload
-from tests.command_line import Answer, casemill, start_casemill
+from tests.command_line import COMMAND, Answer, casemill, environment, start_casemill
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort, write_cohort
 from tests.toy_workload import ToyWorkload, build_toy
 
@@ -95,10 +100,12 @@ def test_sigterm_while_publishing_says_try_again(
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
+    before = files(tiny_output)
     monkeypatch.setattr("core.run.pipeline.publish", reclaimed)
     answer = command("run", *tiny_cohort.options(), "--out", out, "--name", "tiny", "--shard-cases", 2)
     assert answer.code == 75
     assert "error [stopped]" in answer.err
+    assert files(tiny_output) == before, "the report of a run that is done stays"
 
 
 class SlowRun:
@@ -137,6 +144,45 @@ class SlowRun:
             assert process.poll() is None, f"over before it could be stopped: {process.communicate()}"
             assert time.monotonic() < deadline
             time.sleep(0.005)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "nohup"])
+def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> None:
+    """A connection that breaks is told to every process by SIGHUP, and nothing can be written from then on."""
+    slow = SlowRun(write_cohort(tmp_path / "csv", seconds=4000), tmp_path / "out")
+    ours, theirs = pty.openpty()
+
+    def in_the_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, slow.arguments)],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), start_new_session=True,
+        preexec_fn=in_the_terminal,
+    )  # fmt: skip
+    os.close(theirs)
+    reader = threading.Thread(target=lambda: [None for _ in iter(lambda: read_terminal(ours), b"")], daemon=True)
+    reader.start()
+    try:
+        while slow.committed() < 1:
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        os.close(ours)
+    # Not killed; which code it is, nobody can read: what it had to say could not be written.
+    assert process.wait(timeout=200) in (75, 130)
+    ends = [json.loads(path.read_text())["why"] for path in slow.output.glob("runs/*/attempts/*/*.json")]
+    assert set(ends) == ({"finished"} if ignored else {"finished", "interrupted"})
+    assert slow.output.joinpath("datasets", "slow", "_SUCCESS").exists() == ignored
+
+
+def read_terminal(number: int) -> bytes:
+    try:
+        return os.read(number, 4096)
+    except OSError:
+        return b""
 
 
 @pytest.mark.slow
@@ -203,3 +249,43 @@ def test_a_worker_that_dies_every_time_ends_the_run_and_not_the_others_work(tmp_
     assert "--workers" in caught.value.fix
     assert list(tmp_path.glob("runs/*/shards/*.json"))
     assert not list(tmp_path.glob("datasets/*/_SUCCESS"))
+
+
+@pytest.mark.parametrize("gone", ["train/train-00001.tfrecord.gz", ""])
+def test_a_shard_that_was_deleted_is_made_again(tmp_path: Path, gone: str) -> None:
+    first = toy_run(tmp_path, 1)
+    before = files(tmp_path / "datasets")
+    path = tmp_path / "datasets" / "toy" / gone
+    path.unlink() if gone else shutil.rmtree(path)
+    again = toy_run(tmp_path, 1)
+    assert again.verification.passed
+    assert again.manifest.root_hash == first.manifest.root_hash
+    assert files(tmp_path / "datasets") == before
+    count = 1 if gone else len(first.manifest.shards)
+    assert again.resumed_shards == len(first.manifest.shards) - count
+    assert f"made again: {count}, the first train-0000" in again.remarks[0]
+    assert toy_run(tmp_path, 1).remarks == ()
+
+
+def test_a_damaged_commit_record_says_what_to_do_and_that_helps(tmp_path: Path) -> None:
+    first = toy_run(tmp_path, 1)
+    record = next(tmp_path.glob("runs/*/shards/train-00001.json"))
+    record.write_bytes(record.read_bytes()[:50])
+    with pytest.raises(IntegrityError, match=r"train-00001.json: .*\[commit_damaged\] Remove it and start") as caught:
+        toy_run(tmp_path, 1)
+    Path(caught.value.where).unlink()
+    again = toy_run(tmp_path, 1)
+    assert again.verification.passed
+    assert again.manifest == first.manifest
+
+
+def test_a_data_set_whose_shards_are_made_again_is_none_until_then(tmp_path: Path) -> None:
+    toy_run(tmp_path, 1)
+    next((tmp_path / "datasets" / "toy" / "test").iterdir()).unlink()
+    store = open_store(tmp_path)
+    workload = ToyWorkload({})
+    plan = make_plan(workload, None, {}, PlanOptions(data_set="toy", shard_cases=2))
+    committed = {shard.shard for shard in plan.shards.shards}
+    assert len(take_back_lost(store, plan, committed)) == 1
+    assert not (tmp_path / "datasets" / "toy" / "_SUCCESS").exists()
+    assert take_back_lost(store, plan, committed) != []  # whoever lists later finds the same

@@ -116,6 +116,16 @@ def test_thresholds_of_an_earlier_split_are_used_again(tiny_cohort: TinyCohort) 
     assert {entry.split for entry in made.cases} == {"validation", "test"}
 
 
+def test_another_salt_than_that_of_the_earlier_split(tiny_cohort: TinyCohort) -> None:
+    """It would be passed over without a word."""
+    earlier = Thresholds(salt="first", validation=0.7, test=0.85)
+    assert plan(tiny_cohort, thresholds=earlier, salt="first").request.thresholds == earlier
+    with pytest.raises(
+        BadRequestError, match=r"--salt: the earlier split has a salt of its own, 'first' \[bad_option\]"
+    ):
+        plan(tiny_cohort, thresholds=earlier, salt="second")
+
+
 @pytest.mark.parametrize(
     ("cases", "shard_cases", "expected"), [(900, None, 57), (32_000, None, 200), (16, None, 1), (900, 4, 4)]
 )

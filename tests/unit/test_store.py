@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,46 @@ def test_open_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for location in ("", f"{tmp_path}/"):
         with pytest.raises(BadRequestError, match="not a file"):
             open_object(location)
+
+
+def test_what_a_killed_write_left_is_told_apart(store: Store, tmp_path: Path) -> None:
+    store.put("train/a.gz", b"1")
+    for name in ("train/a.gz#1", "train/deep/b.gz#12", "train/#3", "train/c#x", "other#1"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    if store.uri == "memory:":
+        assert store.unfinished("train") == {}
+        return
+    assert store.unfinished("train") == {"train/a.gz#1": "train/a.gz", "train/deep/b.gz#12": "train/deep/b.gz"}
+    store.remove_unfinished("train/a.gz#1")
+    store.remove_unfinished("train/a.gz#1")
+    assert [*store.unfinished("train")] == ["train/deep/b.gz#12"]
+    assert store.unfinished("nothing") == {}
+
+
+@pytest.mark.parametrize("write", [Store.put, Store.put_if_absent])
+def test_a_write_whose_file_is_swept_away_begins_anew(tmp_path: Path, write: Callable[..., object]) -> None:
+    data = bytes(40_000_000)
+    swept: list[str] = []
+    ended = threading.Event()
+
+    def sweep() -> None:
+        other = open_store(tmp_path)
+        while not ended.is_set() and not swept:
+            for key in other.unfinished(""):
+                other.remove_unfinished(key)
+                swept.append(key)
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    store = open_store(tmp_path)
+    for number in range(50):
+        if swept:
+            break
+        write(store, f"big{number}", data)
+        assert store.head(f"big{number}") == ObjectInfo(f"big{number}", len(data))
+    ended.set()
+    sweeper.join()
+    assert swept
+    assert store.unfinished("") == {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError
 
 from core.errors import BadRequestError, CasemillError, ContentError, TransientError
 from core.faults import classify
@@ -90,3 +91,29 @@ def test_no_case_is_blamed_for_its_machine(fault: str, code: str) -> None:
     with pytest.raises(TransientError) as caught:
         process_case(workload, case, None)
     assert (caught.value.code, caught.value.where) == (code, "case 0001")
+
+
+@pytest.mark.parametrize("name", [b"a\tb.vital", b"new\nline.vital", b"M\xfcller.vital", b"deep/x\x7f"])
+def test_a_name_that_cannot_be_used_is_no_fault_that_mends_itself(tmp_path: Path, name: bytes) -> None:
+    path = os.fsencode(tmp_path) + b"/" + name
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb"):
+        pass
+    with pytest.raises(BadRequestError, match=r"the name '.*(tb|line|ller|deep).*' cannot be used") as caught:
+        open_store(tmp_path).list()
+    assert caught.value.code == "bad_location"
+    assert "Rename" in caught.value.fix
+
+
+def test_a_link_that_leads_back(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "loop").symlink_to("..")
+    with pytest.raises(BadRequestError, match=r"a link leads back: .*/a/loop points to") as caught:
+        open_store(tmp_path).list()
+    assert caught.value.code == "bad_location"
+
+
+def test_a_listing_that_is_denied_names_the_folder_below() -> None:
+    words = "Unable to walk dir: IO error for operation on /data/lost+found: Permission denied (os error 13)"
+    error = classify(GenericError(words), "/data/").error
+    assert (error.code, error.where) == ("storage_denied", "/data/lost+found")

@@ -66,7 +66,9 @@ def test_parquet_is_the_same_table(tmp_path: Path) -> None:
         (f"{HEAD}\n{ROW}\n2,8,30\n", "unreadable_clinical_table", "line 3 has 3 cells"),
         (f"{HEAD}\n ,8,30,F,150,50,,1\n", "unreadable_clinical_table", "line 2 has no caseid"),
         (f"{HEAD},age\n{ROW},3\n", "unreadable_clinical_table", "twice"),
-        (f"{HEAD}\n1,2,3,M,1,2,3,\xe9\n".encode("latin-1"), "unreadable_clinical_table", "utf-8"),
+        (f"{HEAD}\n1,2,3,M,1,2,3,\xe9\n".encode("latin-1"), "unreadable_clinical_table", "line 2 is not UTF-8"),
+        ("\n".join([HEAD, *[ROW] * 9999, "M\xfcller"]).encode("latin-1"), "unreadable_clinical_table", "line 10001 is"),
+        (f"{HEAD}\n{ROW}\n".encode("utf-16"), "unreadable_clinical_table", "line 1 is not UTF-8"),
         (f'{HEAD}\n1,2,3,M,1,2,3,"x\n', "unreadable_clinical_table", ""),
     ],
 )
@@ -94,6 +96,23 @@ def test_where(tmp_path: Path) -> None:
     assert table.matching("asa IS NULL") == {2}
     assert table.matching("age >= 18 AND asa <= 3 -- a remark") == {1, 3}
     assert table.matching("sex = 'F' OR weight IS NULL") == {2, 3, 4}
+
+
+@pytest.mark.parametrize("none", ["NaN", "nan", " -nan", "inf", "-Infinity", ""])
+def test_what_is_no_finite_number_fits_no_condition(tmp_path: Path, none: str) -> None:
+    """To the database NaN would be larger than every number, so that a case without an age would be of age."""
+    table = read_clinical(written(tmp_path, f"{HEAD}\n{ROW}\n2,8,{none},F,150,50,,1\n"))
+    assert table.matching("age >= 18") == {1}
+    assert table.matching("age < 18 OR age > 1e300") == set()
+    assert table.matching("age IS NULL") == {2}
+
+
+def test_a_column_with_words_is_text_and_the_error_says_what_to_write(tmp_path: Path) -> None:
+    table = read_clinical(written(tmp_path, f"{HEAD}\n{ROW}\n2,8,NA,F,150,50,,1\n3,9,1_7,F,150,50,,1\n"))
+    with pytest.raises(BadRequestError) as caught:
+        table.matching("age >= 18")
+    assert "TRY_CAST(age AS DOUBLE) >= 18" in caught.value.fix
+    assert table.matching("TRY_CAST(age AS DOUBLE) >= 18") == {1}
 
 
 def test_a_condition_may_mean_columns_that_it_does_not_name(tmp_path: Path) -> None:

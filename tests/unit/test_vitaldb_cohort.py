@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadRequestError
-from core.workload import Cohort
+from core.run.source import open_source
+from core.workload import Cohort, Outcome
 from core.workloads.vitaldb.cohort import Found, Selection, estimate_seconds, find_recordings, select_cohort
 from core.workloads.vitaldb.configuration import Configuration
+from core.workloads.vitaldb.workload import VitaldbWorkload
 from tests.tiny_recordings import clinical_table
 
 
@@ -57,6 +59,27 @@ def test_other_files_and_folders_are_no_recordings() -> None:
     assert (found, notes) == ({}, [])
 
 
+def test_suffixes_in_capital_letters_and_long_numbers() -> None:
+    long = "1234567890123456789012"
+    found, notes = find_recordings([("0017.VITAL", 1), ("0018.Csv.GZ", 2), (f"{long}.vital", 3), ("0017.csv", 4)])
+    assert [(number, found[number].key) for number in sorted(found)[:2]] == [(17, "0017.VITAL"), (18, "0018.Csv.GZ")]
+    assert [item.id for item in found.values() if item.size == 3] == [long]
+    assert notes == ["0017.csv is passed over: case 0017 is read from 0017.VITAL"]
+
+
+def test_a_link_that_leads_nowhere_is_a_case(tmp_path: Path) -> None:
+    """Of an archive that is not mounted, for example: else ``all`` would be a smaller cohort without a word."""
+    (tmp_path / "0001.vital").write_bytes(b"1")
+    (tmp_path / "0002.vital").symlink_to("/nowhere/0002.vital")
+    (tmp_path / "0003.vital").symlink_to("0001.vital")
+    source = open_source(str(tmp_path))
+    assert source is not None
+    cohort = select_cohort(source, Selection(), Configuration())
+    assert [(case.id, case.size) for case in cohort.cases] == [("0001", 1), ("0002", 0), ("0003", 1)]
+    result = VitaldbWorkload({}).process(cohort.cases[1], source)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "not_found")
+
+
 def test_a_case_recorded_twice_is_read_once_and_said() -> None:
     keys = ["0001.csv", "0001.vital", "1.vital", "0001.csv.gz"]
     found, notes = find_recordings([(key, 1) for key in keys])
@@ -84,6 +107,16 @@ def test_subjects_with_names(tmp_path: Path) -> None:
     ).cases
     assert first.group == second.group == "S1"
     assert first.group_number == second.group_number != third.group_number
+
+
+def test_cells_that_cannot_be_used_are_counted_and_not_told(tmp_path: Path) -> None:
+    """Decimal commas and spelled out sexes would else become defaults without a word, and every dose with them."""
+    fine = (1, 9, 0, 3600, "", "m", "NA", 60.5, "nan", " ")
+    commas = (2, 9, 0, 3600, ">89", "female", "170,5", "0", "", "II")
+    cohort = select(["1.vital", "2.vital", "3.vital"], [fine, commas, (4, *commas[1:])], tmp_path)
+    told = "cells of the clinical table that are filled and cannot be used, they take defaults:"
+    assert f"{told} sex 1, height 1, weight 1, asa 1" in cohort.notes
+    assert not any(told in note for note in select(["1.vital"], [fine], tmp_path).notes)
 
 
 def test_windows_are_estimated_from_the_table_where_it_is_plausible(tmp_path: Path) -> None:

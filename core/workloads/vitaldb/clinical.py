@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.errors import BadRequestError
 from core.store import open_object
 from core.workloads.vitaldb.identity import case_number
+from core.workloads.vitaldb.patient import parse_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +23,10 @@ REQUIRED_COLUMNS = ("caseid", "subjectid", "age", "sex", "height", "weight", "bm
 TIME_COLUMNS = ("casestart", "caseend")
 LONGEST_CASE_S = 48 * 3600.0
 ROWS_AT_ONCE = 4096
+_WHERE_HELP = (
+    "It is SQL over the clinical table. A column is text where one of its cells is no number:"
+    " write TRY_CAST(age AS DOUBLE) >= 18."
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,7 @@ class ClinicalTable:
         except duckdb.Error as error:
             message = " ".join(str(error).split("LINE 1")[0].split())
             # The database names the value that it stumbled over.
-            raise BadRequestError(
-                "bad_where", message, where="--where", fix="It is SQL over the clinical table.", may_quote=True
-            ) from error
+            raise BadRequestError("bad_where", message, where="--where", fix=_WHERE_HELP, may_quote=True) from error
 
     def _select(self, where: str, names: Sequence[str]) -> frozenset[int]:
         import duckdb
@@ -112,16 +115,22 @@ def _named_columns(where: str, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _typed_column(name: str, pieces: Iterable[pa.Array]) -> pa.Array:
-    """The column as numbers where every filled cell is one (``>89`` counts as 90), else as text."""
+    """The column as numbers where every filled cell is one (``>89`` counts as 90), else as text.
+
+    ``NaN`` and infinities are missing: to the database, NaN would be larger than every number.
+    """
     import pyarrow as pa
 
     cells = [cell.strip() for piece in pieces for cell in piece.to_pylist()]
     if name == "age":
         cells = [cell.replace(">89", "90") for cell in cells]
     try:
-        return pa.array([float(cell) if cell else None for cell in cells], pa.float64())
+        numbers = [parse_number(cell) if cell else None for cell in cells]
     except ValueError:
         return pa.array([cell or None for cell in cells], pa.string())
+    return pa.array(
+        [None if number is None or not math.isfinite(number) else number for number in numbers], pa.float64()
+    )
 
 
 def duration_s(row: dict[str, str]) -> float | None:
@@ -157,12 +166,24 @@ def read_clinical(uri: str) -> ClinicalTable:
                 fix=f"It needs {', '.join(REQUIRED_COLUMNS)}.",
             )
         by_number, second_rows = _index(columns, rows)
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+    except UnicodeDecodeError as error:
+        what = f"line {_first_bad_line(data)} is not UTF-8"
+        raise BadRequestError("unreadable_clinical_table", what, where=uri, fix="Save it as UTF-8.") from error
+    except (csv.Error, ValueError) as error:
         what = " ".join(str(error).split())
         raise BadRequestError(
             "unreadable_clinical_table", what, where=uri, fix="It must be a CSV or Parquet table.", may_quote=True
         ) from error
     return ClinicalTable(uri, columns, by_number, second_rows, data)
+
+
+def _first_bad_line(data: bytes) -> int:
+    """The first line that is not UTF-8; the reader's own error counts from somewhere in the file."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 0
 
 
 Rows = Iterator[tuple[int, Sequence[str]]]

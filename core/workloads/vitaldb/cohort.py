@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -14,7 +15,8 @@ from core.recording.read import RECORDING_SUFFIXES
 from core.workload import Case, Cohort, Source
 from core.workloads.vitaldb.clinical import REQUIRED_COLUMNS, ClinicalTable, duration_s, read_clinical
 from core.workloads.vitaldb.configuration import Configuration
-from core.workloads.vitaldb.identity import case_id, case_number
+from core.workloads.vitaldb.identity import case_id, case_number, is_number
+from core.workloads.vitaldb.patient import STATIC_NAMES, unusable_cells
 from core.workloads.vitaldb.selection import parse_cases
 from core.workloads.vitaldb.windows import count_windows
 
@@ -79,17 +81,19 @@ def find_recordings(objects: Sequence[tuple[str, int]]) -> tuple[dict[int, Found
 
     A recording in the recorder's own format may have any name; a table is one only under a case's number, because
     tables of other things lie about in such folders. A case recorded twice is read from the first suffix of
-    :data:`RECORDING_SUFFIXES`, then from the padded name.
+    :data:`RECORDING_SUFFIXES`, then from the padded name. Suffixes may be in capital letters, as some systems write
+    them.
     """
     found: dict[int, Found] = {}
     notes: list[str] = []
-    pattern = re.compile(r"([^/]+?)(" + "|".join(re.escape(suffix) for suffix in RECORDING_SUFFIXES) + ")")
-    named = [(match, key, size) for key, size in objects if (match := pattern.fullmatch(key))]
-    candidates = [item for item in named if item[0][1].isdecimal() or item[0][2] == RECORDER_SUFFIX]
-    candidates.sort(key=lambda item: (RECORDING_SUFFIXES.index(item[0][2]), -len(item[1]), item[1]))
-    for match, key, size in candidates:
-        number = case_number(match[1])
-        name = case_id(number) if match[1].isdecimal() else match[1]
+    suffixes = "|".join(re.escape(suffix) for suffix in RECORDING_SUFFIXES)
+    pattern = re.compile(rf"([^/]+?)({suffixes})", re.IGNORECASE)
+    named = [(match[1], match[2].lower(), key, size) for key, size in objects if (match := pattern.fullmatch(key))]
+    candidates = [item for item in named if item[0].isdecimal() or item[1] == RECORDER_SUFFIX]
+    candidates.sort(key=lambda item: (RECORDING_SUFFIXES.index(item[1]), -len(item[2]), item[2]))
+    for stem, _, key, size in candidates:
+        number = case_number(stem)
+        name = case_id(number) if is_number(stem) else stem
         if number in found:
             notes.append(f"{key} is passed over: case {name} is read from {found[number].key}")
         else:
@@ -137,6 +141,11 @@ def _table_notes(cases: Sequence[Case], table: ClinicalTable | None) -> tuple[st
         notes.append(f"cases without a clinical row: {without_row}; they take defaults, each is its own subject")
     if table is not None and table.second_rows:
         notes.append(f"second rows of a case id in the clinical table, ignored: {table.second_rows}")
+    # Only how many: a cell is a value of a patient.
+    unusable = Counter(name for case in cases if case.attributes for name in unusable_cells(case.attributes["row"]))
+    if unusable:
+        told = ", ".join(f"{name} {unusable[name]}" for name in STATIC_NAMES if unusable[name])
+        notes.append(f"cells of the clinical table that are filled and cannot be used, they take defaults: {told}")
     return tuple(notes)
 
 
@@ -146,7 +155,7 @@ def _empty(source: Source, selection: Selection, recordings: dict[int, Found]) -
         if selection.where is not None:
             what += f" --where {selection.where!r}"
         return BadRequestError("empty_cohort", what, where="--cases", fix="Widen the selection.")
-    keys = [key for key, _ in source.list_objects() if "/" in key and key.endswith(RECORDING_SUFFIXES)]
+    keys = [key for key, _ in source.list_objects() if "/" in key and key.lower().endswith(RECORDING_SUFFIXES)]
     folders = sorted({key.rpartition("/")[0] for key in keys})
     hint = f"Did you mean its folder {folders[0]}?" if folders else "It should hold files such as 0001.vital."
     return BadRequestError("empty_cohort", "no recordings in the source", where=str(source), fix=hint)

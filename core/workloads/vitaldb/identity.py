@@ -9,13 +9,22 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _NAME_BITS = 52
 
 
+def is_number(text: str) -> bool:
+    """Whether an id is a number that examples can carry as it is: up to 18 digits.
+
+    >>> is_number("0022"), is_number("1234567890123456789"), is_number("\u0663")
+    (True, False, False)
+    """
+    return _NUMBER.fullmatch(text) is not None
+
+
 def case_number(text: str) -> int:
     """A numeric id's value; for any other name a 52-bit number that depends on the name alone.
 
     >>> case_number("0022"), case_number("theatre3_240101") > 2**32
     (22, True)
     """
-    if _NUMBER.fullmatch(text):
+    if is_number(text):
         return int(text)
     digest = hashlib.sha256(text.encode()).digest()
     # The top bit keeps names clear of the numbers that people give.

@@ -82,9 +82,27 @@ def patient_of(row: Mapping[str, str]) -> Patient:
     )
 
 
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nd", "-", "."})
+"""How tables spell that a value is not there, in small letters."""
+
+
+def unusable_cells(row: Mapping[str, str]) -> tuple[str, ...]:
+    """The static columns that are filled with something that :func:`patient_of` cannot use, and takes for missing.
+
+    >>> unusable_cells({"age": "52", "sex": "male", "height": "NA", "weight": "66,8", "bmi": "", "asa": "II"})
+    ('sex', 'weight', 'asa')
+    """
+    return tuple(name for name in patient_of(row).imputed if row.get(name, "").strip().lower() not in _MISSING)
+
+
+def parse_number(text: str) -> float:
+    """``float``, but for the underscores that Python allows in a number; it raises ``ValueError`` alike."""
+    return float(text.replace("_", "?"))
+
+
 def _number(text: str) -> float | None:
     try:
-        value = float(text.replace("_", "?"))  # Python would read 1_000 as a number
+        value = parse_number(text)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
