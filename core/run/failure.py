@@ -39,6 +39,9 @@ _ENDINGS: dict[str, Ending] = {
     "TIMED_OUT": "timed out",
     "ABORTED": "stopped",
 }
+REFUSED = ("run_id_taken", "bad_submission", "submission_too_large")
+"""Codes of a request that was refused by itself: it must not speak over the run whose id it has."""
+
 _NOT_OF_THE_DATA = ("attempt_damaged", "findings_missing", "pins_damaged", "round_damaged")
 """Damage that says nothing against a data set that is published."""
 
@@ -127,8 +130,7 @@ def report_failure(
         quarantined=tuple(known.quarantined[:MOST_SHOWN]),
         money=money or Money(),
     )
-    # A request that was refused because the id is another run's must not speak over that run's report.
-    refused = run_id == NO_RUN or failure.code in ("run_id_taken", "bad_submission")
+    refused = run_id == NO_RUN or failure.code in REFUSED
     write_report(store, report, of_the_run=not refused)
     return report
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadRequestError, BugError, IntegrityError, TransientError
+from core.run.layout import RunLayout
 from core.run.pipeline import execute
 from core.run.submission import plan_asked
 from core.store import open_store
@@ -143,6 +144,21 @@ def test_planning_again_takes_up_the_run_and_keeps_its_pins(
 def test_an_input_that_is_no_submission_is_refused(bench: FunctionsBench, given: Any) -> None:
     with pytest.raises(BadRequestError, match="bad_submission"):
         bench.call("plan", execution="first", submission=given)
+
+
+def test_more_than_the_steps_can_hand_on_is_refused_before_anything_is_planned(bench: FunctionsBench) -> None:
+    bench.plan()
+    bench.publish(failure=BAD_GUESS)
+    layout, store = RunLayout(bench.run_id), open_store(bench.output)
+    before = store.get(layout.report)
+    asked = {"source": "s3://b/p", "workload": "toy", "selection": {"x": "7" * 230_000}}
+    large = {"run_id": bench.run_id, "asked": asked}
+    with pytest.raises(BadRequestError, match="submission_too_large") as raised:
+        bench.call("plan", execution="second", submission=large)
+    failure = {"Error": "BadRequestError", "Cause": json.dumps({"errorMessage": str(raised.value)})}
+    report = bench.call("publish", execution="second", submission=large, failure=failure)["report"]
+    assert (report["ending"], report["code"]) == ("bad request", "submission_too_large")
+    assert store.get(layout.report) == before, "it speaks for nobody but itself"
 
 
 def test_a_folder_is_no_source_for_the_cloud(bench: FunctionsBench) -> None:
