@@ -36,7 +36,7 @@ def handler(event: GuardEvent) -> GuardAnswer:
             spent_usd=None, projected_usd=None, unseen=unseen,
         )  # fmt: skip
     decision = _look(store, event, job)
-    if decision.action in ("over_budget", "move_on"):
+    if decision.action in ("over_budget", "move_on") and not job.state.ended:
         end_job(job, f"Casemill: {decision.why}")
     put_metrics(read_request(store, event.run_id).workload, _figures(decision))
     logger.info("looked", extra={"run": event.run_id, "round": event.round, **decision.for_state()})

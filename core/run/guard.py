@@ -131,10 +131,14 @@ def look(view: GuardView) -> GuardDecision:
     """Wait, or be done because the job has ended, or stop it: the run would pass its budget, or finds no machine."""
     facts = _facts(view)
     over = _over_budget(view.spending, view.progress)
+    if over and not view.progress.worked:
+        # Of a job that has ended, too: an earlier look may have ended it whose answer was lost, and what is left would
+        # be worked in another round for as long as it takes to look again.
+        return GuardDecision(action="over_budget", why=over, facts=facts)
     if view.job.ended:
         return GuardDecision(action="done", why=f"the job has {view.job.status.lower()}", facts=facts)
     if over:
-        return GuardDecision(action="over_budget", why=over, facts=facts)
+        return GuardDecision(action="move_on", why=f"every shard is committed; {over}", facts=facts)
     if facts.blocked and _is_told(view.job):
         # Of an array AWS Batch gives up one child after the other, each after its own time in vain.
         return GuardDecision(action="move_on", why=facts.blocked_reason, facts=facts)

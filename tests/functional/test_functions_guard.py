@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -133,6 +133,34 @@ def test_over_the_budget_the_job_is_ended_and_a_higher_one_lets_it_go_on(
     listed(batch, bench, PARENT)
     described(batch, array(RUNNING=2, SUCCEEDED=2))
     assert look(bench, budget_usd=100 * answer["spent_usd"])["action"] == "wait"
+
+
+def test_a_stop_whose_answer_was_lost_is_still_a_stop(bench: FunctionsBench, batch: Stubber) -> None:
+    """Lambda calls at least once: by the second call the job has ended, and no round may follow."""
+    bench.set_prices(toy_prices())
+    bench.monkeypatch.setattr("handlers.guard.put_metrics", lost_once())
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNING=2, SUCCEEDED=2))
+    terminated(batch, "budget")
+    with pytest.raises(TransientError):
+        look(bench, budget_usd=1)
+    listed(batch, bench, PARENT)
+    described(batch, array("FAILED", reason="Casemill: over the budget", FAILED=2, SUCCEEDED=2))
+    failed_children(batch, "Casemill: over the budget")
+    answer = look(bench, budget_usd=1)
+    assert (answer["action"], answer["blocked"]) == ("over_budget", False)
+    assert "$1.00" in answer["why"]
+
+
+def lost_once() -> Callable[..., None]:
+    """As ``put_metrics``; the first call never comes back."""
+    faults = iter([TransientError("storage", "gone")])
+
+    def put_metrics(*given: Any) -> None:
+        for fault in faults:
+            raise fault
+
+    return put_metrics
 
 
 def test_what_the_machines_cost_until_the_next_look_counts(bench: FunctionsBench) -> None:
