@@ -22,6 +22,10 @@ MOST_RIVALS = 20
 _JOB_NAME_CHARACTERS = 128
 """Longest name of a job (AWS Batch API, SubmitJob)."""
 
+NO_MACHINE = (
+    "the last of them found no machine: look at the account's limits for vCPUs, the subnets and the instance families"
+)
+
 Capacity = Literal["spot", "on-demand"]
 
 
@@ -84,7 +88,10 @@ def next_round(
     if tries >= most_rounds or not worth_it:
         last = last or read_last_attempts(store, run_id, open_partitions)
         return RoundDecision(
-            action="give_up", tries=tries, holes=len(open_partitions), why=_why_no_more(last, tries, bool(worth_it))
+            action="give_up",
+            tries=tries,
+            holes=len(open_partitions),
+            why=_why_no_more(last, tries, bool(worth_it), blocked),
         )
     number = _write_round(store, run_id, RoundPlan(partitions=worth_it))
     return RoundDecision(
@@ -98,8 +105,10 @@ def next_round(
     )
 
 
-def _why_no_more(last: LastAttempts, tries: int, rounds_used_up: bool) -> str:
+def _why_no_more(last: LastAttempts, tries: int, rounds_used_up: bool, blocked: bool) -> str:
     open_text = "1 partition is" if len(last) == 1 else f"{len(last):,} partitions are"
+    if blocked:
+        return f"{open_text} open after {tries} rounds; {NO_MACHINE}"
     reason = f"after {tries} rounds" if rounds_used_up else "and another attempt would end the same way"
     return f"{open_text} open {reason}; the last attempts ended: {endings_text(last.values())}"
 

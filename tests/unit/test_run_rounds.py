@@ -126,6 +126,17 @@ def test_three_rounds_and_no_more_but_a_later_execution_goes_on() -> None:
     assert next_round(bench.store, bench.run_id, 0).round == 4
 
 
+def test_a_last_round_without_machines_says_so_and_not_how_work_ended_long_before() -> None:
+    bench = CloudBench(asked_toy())
+    bench.plan()
+    broken(bench, 0, 1, 75, "storage")
+    decision = next_round(bench.store, bench.run_id, 3, blocked=True)
+    assert decision.action == "give_up"
+    assert decision.why.startswith("4 partitions are open after 3 rounds; the last of them found no machine: look at")
+    assert "limits for vCPUs" in decision.why
+    assert "storage" not in decision.why
+
+
 def test_a_rivals_number_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = CloudBench(asked_toy())
     bench.plan()
