@@ -187,7 +187,7 @@ class Workflow(Construct):
         )
 
     def _guard(self, kind: str) -> sfn.IChainable:
-        begin = self._pass(f"Watch{kind}", {"unseen": 0}, result_path="$.guard")
+        begin = self._pass(f"Watch{kind}", {"unseen": 0, "busy": 0}, result_path="$.guard")
         pause = sfn.WaitTime.duration(Duration.seconds(self._props.settings.guard_seconds))
         wait = sfn.Wait(self, f"Wait{kind}", time=pause)
         broken = sfn.Fail(self, f"GuardFailed{kind}", error_path=f"{CAUGHT}.Error", cause_path=f"{CAUGHT}.Cause")
@@ -202,6 +202,7 @@ class Workflow(Construct):
                 "capacity.$": "$.inspect.capacity",
                 "budget_usd.$": BUDGET,
                 "unseen.$": "$.guard.unseen",
+                "busy.$": "$.guard.busy",
             },
             # A run that nobody watches may cost anything: it stops, and what is committed stays.
             caught=_Caught(broken, result_path=CAUGHT),

@@ -9,7 +9,7 @@ from core.run.layout import RunLayout
 from core.run.plan_store import read_request
 from core.run.progress import ProgressReader, progress_text, read_shards
 from core.store import Store, open_store
-from handlers.aws.jobs import RoundJob, end_job, find_job
+from handlers.aws.jobs import RoundJob, end_job, find_job, others_work
 from handlers.ends import look_at
 from handlers.environment import environment
 from handlers.events import GuardAnswer, GuardEvent
@@ -33,18 +33,21 @@ def handler(event: GuardEvent) -> GuardAnswer:
         unseen = event.unseen + 1
         return GuardAnswer(
             action="done" if unseen >= MOST_UNSEEN else "wait", why="there is no such job", blocked=False,
-            spent_usd=None, projected_usd=None, unseen=unseen,
+            spent_usd=None, projected_usd=None, unseen=unseen, busy=event.busy,
         )  # fmt: skip
-    decision = _look(store, event, job)
+    now = time.time()
+    others = job.state.waits_untold and others_work(event.queue, job.ids)
+    busy = now if others else event.busy
+    decision = _look(store, event, job, now, busy)
     if decision.action in ("over_budget", "move_on") and not job.state.ended:
         end_job(job, f"Casemill: {decision.why}")
     put_metrics(read_request(store, event.run_id).workload, _figures(decision))
     logger.info("looked", extra={"run": event.run_id, "round": event.round, **decision.for_state()})
-    return GuardAnswer(**decision.for_state(), unseen=0)
+    return GuardAnswer(**decision.for_state(), unseen=0, busy=busy)
 
 
-def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
-    seen = look_at(store, _reader(store, event.run_id), time.time())
+def _look(store: Store, event: GuardEvent, job: RoundJob, now: float, busy: float) -> GuardDecision:
+    seen = look_at(store, _reader(store, event.run_id), now)
     store.put(RunLayout(event.run_id).progress_text, progress_text(seen.progress).encode())
     return look(
         GuardView(
@@ -54,6 +57,8 @@ def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
             spending=spent_so_far(seen, event.budget_usd),
             submitted=job.submitted,
             now=seen.now,
+            busy=busy,
+            patience=environment().stuck_seconds,
         )
     )
 

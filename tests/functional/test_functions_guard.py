@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -87,10 +88,12 @@ def terminated(batch: Stubber, why: str, job_id: str = PARENT) -> None:
     batch.add_response("terminate_job", {}, {"jobId": job_id, "reason": Says(why)})
 
 
-def look(bench: FunctionsBench, budget_usd: float = 20.0, unseen: int = 0, queue: str = "spot") -> dict[str, Any]:
+def look(
+    bench: FunctionsBench, budget_usd: float = 20.0, unseen: int = 0, queue: str = "spot", busy: float = 0
+) -> dict[str, Any]:
     return bench.call(
         "guard", run_id=bench.run_id, job_name=f"{bench.run_id}-1", queue=QUEUES[queue], round=1, capacity=queue,
-        budget_usd=budget_usd, unseen=unseen,
+        budget_usd=budget_usd, unseen=unseen, busy=busy,
     )  # fmt: skip
 
 
@@ -193,6 +196,50 @@ def test_a_round_without_machines_moves_on(bench: FunctionsBench, batch: Stubber
     terminated(batch, "the queue is blocked")
     answer = look(bench)
     assert (answer["action"], answer["blocked"]) == ("move_on", True)
+
+
+def others(batch: Stubber, bench: FunctionsBench, *jobs: dict[str, Any]) -> None:
+    """What else is in the queue: an array's parent is pending while its children work."""
+    for status in ("STARTING", "RUNNING", "PENDING"):
+        found = [{"jobId": job["jobId"], "jobName": "n"} for job in jobs if job["status"] == status]
+        own = [{"jobId": PARENT, "jobName": "n"}] if status == "PENDING" else []
+        asked = {"jobQueue": QUEUES["spot"], "jobStatus": status}
+        batch.add_response("list_jobs", {"jobSummaryList": own + found}, asked)
+    if jobs:
+        described(batch, *jobs)
+
+
+def test_a_queue_that_is_blocked_for_a_reason_that_batch_does_not_act_on_is_given_up(
+    bench: FunctionsBench, batch: Stubber
+) -> None:
+    """No time limit can be set for "UNDETERMINED", which is all that a limit of the account gives, nor for
+    "ACTION_REQUIRED", an invalid environment; and what is said is said of a child that goes on waiting."""
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench)
+    terminated(batch, "4 jobs have been waiting for a machine for")
+    answer = look(bench)
+    assert (answer["action"], answer["blocked"]) == ("move_on", True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [array(job_id="of another run", RUNNING=1), {"jobId": "of another run", "status": "RUNNING"}],
+    ids=["array", "plain"],
+)
+def test_a_job_behind_others_waits_for_its_turn(bench: FunctionsBench, batch: Stubber, other: dict[str, Any]) -> None:
+    before = time.time()
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench, other)
+    answer = look(bench)
+    assert (answer["action"], answer["blocked"]) == ("wait", False)
+    assert answer["busy"] >= before
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench, array(job_id="of another run", RUNNABLE=2))
+    answer = look(bench, busy=answer["busy"])
+    assert (answer["action"], answer["blocked"]) == ("wait", False), "its turn has only just come"
 
 
 def test_while_others_work_a_cancelled_child_stops_nobody(bench: FunctionsBench, batch: Stubber) -> None:

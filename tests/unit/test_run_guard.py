@@ -123,6 +123,11 @@ def test_a_queue_that_gives_no_machine() -> None:
     assert (late.action, late.blocked) == ("wait", True)
     assert "4 jobs" in late.why
     assert not late.facts.no_progress
+    for waited, action in ((BLOCKED_SECONDS + 600, "wait"), (BLOCKED_SECONDS + 601, "move_on")):
+        given_up = decide(job=waiting, seen=progress(0, updated=None), submitted=NOW - waited, patience=600.0)
+        assert (given_up.action, given_up.blocked) == (action, True)
+    behind = {"submitted": NOW - 90_000, "patience": 600.0, "busy": NOW - BLOCKED_SECONDS}
+    assert not decide(job=waiting, seen=progress(0, updated=None), **behind).blocked, "others were at work until then"
     one_works = waiting.model_copy(update={"running": 1})
     assert not decide(job=one_works, submitted=NOW - BLOCKED_SECONDS - 1).blocked
 
