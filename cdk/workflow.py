@@ -29,8 +29,8 @@ ON_EVERYTHING = ("batch:DescribeJobs", "logs:CreateLogDelivery", "xray:PutTraceS
 """Actions of the state machine's role that know no resources."""
 
 MOST_LOOKS = 2_600
-"""Of the guard in one execution, about 9 events each: the history ends at 25,000 (Step Functions quotas). An execution
-that lasts longer times out with a mail; submitted again, the run goes on."""
+"""Of the guard in one execution, 9 events each: the history ends at 25,000 (Step Functions quotas), and verifying comes
+after. An execution that lasts longer times out with a mail; submitted again, the run goes on."""
 
 LONGEST_SECONDS = 14 * 86_400
 MOST_GROUPS_AT_ONCE = 10
