@@ -60,7 +60,12 @@ def holes(store: Store, run_id: str, shards: Iterable[PlannedShard]) -> tuple[in
 
 
 def next_round(
-    store: Store, run_id: str, tries: int, blocked: bool = False, most_rounds: int = MOST_ROUNDS
+    store: Store,
+    run_id: str,
+    tries: int,
+    blocked: bool = False,
+    most_rounds: int = MOST_ROUNDS,
+    execution: str | None = None,
 ) -> RoundDecision:
     """Decide, and where there is work to do, write the list of its partitions under the next free round number.
 
@@ -70,6 +75,8 @@ def next_round(
         Rounds that this execution has started.
     blocked
         Whether the last of them found no machine: what follows is on-demand, and so is the last round.
+    execution
+        Whose round it will be, for :func:`jobs_begun`.
 
     Raises
     ------
@@ -94,6 +101,8 @@ def next_round(
             why=_why_no_more(last, tries, bool(worth_it), blocked),
         )
     number = _write_round(store, run_id, RoundPlan(partitions=worth_it))
+    if execution is not None:
+        store.put(RunLayout(run_id).round_begun(execution, number), b"")
     return RoundDecision(
         action="work_array" if len(worth_it) > 1 else "work_single",
         round=number,
@@ -122,6 +131,12 @@ def job_name(run_id: str, number: int) -> str:
     ending = f"-{number}"
     name = re.sub(r"[^A-Za-z0-9_-]", "-", f"casemill-{run_id}")
     return name[: _JOB_NAME_CHARACTERS - len(ending)] + ending
+
+
+def jobs_begun(store: Store, run_id: str, execution: str) -> tuple[str, ...]:
+    """The names of the jobs of the rounds that an execution began."""
+    numbers = sorted(int(item.key.rpartition("/")[2]) for item in store.list(RunLayout(run_id).begun(execution)))
+    return tuple(job_name(run_id, number) for number in numbers)
 
 
 def _write_round(store: Store, run_id: str, plan: RoundPlan) -> int:

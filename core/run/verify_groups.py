@@ -23,7 +23,7 @@ def groups_of(request: RunRequest, shards: Sequence[PlannedShard]) -> list[tuple
 
 
 def verify_groups(shards: Sequence[PlannedShard], record_bytes: int) -> list[tuple[str, ...]]:
-    """Shards in order, cut where a group would pass ``GROUP_SHARDS`` or ``GROUP_BYTES``; never more than ``MOST_GROUPS``.
+    """Shards in order, cut where a group would pass ``GROUP_SHARDS`` or ``GROUP_BYTES``; at most ``MOST_GROUPS``.
 
     A shard is read alone, so what a group needs of memory is its largest shard, whatever the group.
     """

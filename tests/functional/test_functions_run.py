@@ -231,7 +231,7 @@ def test_groups_that_are_not_there_and_shards_that_are_missing(bench: FunctionsB
 def test_anything_else_leaves_as_a_bug_that_quotes_nothing(
     bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*arguments: Any) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
         raise KeyError("63.5 years")
 
     monkeypatch.setattr("handlers.inspect.next_round", broken)
@@ -245,7 +245,7 @@ def test_anything_else_leaves_as_a_bug_that_quotes_nothing(
 def test_an_error_that_may_quote_leaves_without_its_words(
     bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*arguments: Any) -> None:
+    def refused(*arguments: Any, **options: Any) -> None:
         raise BadRequestError("bad_table", "line 7 holds 63.5 years", may_quote=True)
 
     monkeypatch.setattr("handlers.inspect.next_round", refused)

@@ -13,7 +13,7 @@ from batch_image.assignment import read_round
 from core.errors import BadRequestError, TransientError
 from core.run.layout import RunLayout
 from core.run.models import Attempt, PlannedShard, RoundPlan, ShardPlan
-from core.run.rounds import MOST_RIVALS, RoundDecision, holes, job_name, next_round
+from core.run.rounds import MOST_RIVALS, RoundDecision, holes, job_name, jobs_begun, next_round
 from core.run.verify_groups import (
     GROUP_BYTES,
     GROUP_SHARDS,
@@ -135,6 +135,16 @@ def test_a_last_round_without_machines_says_so_and_not_how_work_ended_long_befor
     assert decision.why.startswith("4 partitions are open after 3 rounds; the last of them found no machine: look at")
     assert "limits for vCPUs" in decision.why
     assert "storage" not in decision.why
+
+
+def test_the_jobs_of_an_execution_are_those_of_the_rounds_that_it_began() -> None:
+    bench = CloudBench(asked_toy())
+    bench.plan()
+    for number, execution in enumerate(("first", "second", "first-2", "first"), 1):
+        assert next_round(bench.store, bench.run_id, 0, execution=execution).round == number
+    found = jobs_begun(bench.store, bench.run_id, "first")
+    assert found == (job_name(bench.run_id, 1), job_name(bench.run_id, 4))
+    assert jobs_begun(bench.store, bench.run_id, "third") == ()
 
 
 def test_a_rivals_number_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
