@@ -46,6 +46,10 @@ _NOT_OF_THE_DATA = ("attempt_damaged", "findings_missing", "pins_damaged", "roun
 """Damage that says nothing against a data set that is published."""
 
 _OURS = ("BadRequestError", "IntegrityError", "TransientError", "BugError", OVER_BUDGET, INCOMPLETE)
+_REFUSED_JOB = ("Batch.ClientException", "Batch.AccessDeniedException")
+"""A job that AWS Batch refused: the request holds ids and settings only, and without its words nobody knows which of
+them is wrong (an old revision that was removed, a queue that is disabled, a right that is missing)."""
+
 _CODE = re.compile(r"\[([a-z][a-z0-9_]+)\]")
 
 
@@ -60,7 +64,8 @@ class Failure(Document):
 def failure_of(error: str, cause: str = "") -> Failure:
     """From the error's name and cause as Step Functions gives them, or an execution's status (``ABORTED``).
 
-    The words of our own errors are shown. What others say may quote data, so of them only the name is.
+    The words of our own errors are shown, and AWS Batch's about a job that it refused. What others say may quote data,
+    so of them only the name is.
 
     >>> failure_of("BadRequestError", '{"errorMessage": "--cases: nothing [empty_cohort]", "errorType": "x"}')
     Failure(ending='bad request', detail='--cases: nothing [empty_cohort]', code='empty_cohort')
@@ -70,6 +75,8 @@ def failure_of(error: str, cause: str = "") -> Failure:
     if error in _OURS and said:
         code = _CODE.search(said)
         return Failure(ending=ending, detail=said, code=code[1] if code else "")
+    if error in _REFUSED_JOB and said:
+        return Failure(ending=ending, detail=f"AWS Batch refused the job: {said}"[:MOST_DETAIL])
     speaks = ending in ("stopped", "timed out", "over budget", "incomplete")
     return Failure(ending=ending, detail="" if speaks else (error or "unknown"))
 
