@@ -16,8 +16,9 @@ from handlers.events import GuardAnswer, GuardEvent
 from handlers.observability import Figures, Unit, function, logger, put_metrics
 from handlers.spending import spent_so_far
 
-MOST_UNSEEN = 10
-"""Looks without a job of that name before it is taken for never submitted: the next inspection decides."""
+UNSEEN_SECONDS = 600.0
+"""This long without a job of that name it is taken for never submitted, and the next inspection decides. Submitting is
+tried again for up to six minutes (``cdk/workflow.py``), and a job that nobody watches may cost anything."""
 
 _readers: dict[tuple[str, str, str | None], ProgressReader] = {}
 """A warm function reads what cannot change any more only once. By the run and the tag of its pins, which name the
@@ -31,8 +32,9 @@ def handler(event: GuardEvent) -> GuardAnswer:
     job = find_job(event.queue, event.job_name)
     if job is None:
         unseen = event.unseen + 1
+        gone = unseen * environment().guard_seconds >= UNSEEN_SECONDS
         return GuardAnswer(
-            action="done" if unseen >= MOST_UNSEEN else "wait", why="there is no such job", blocked=False,
+            action="done" if gone else "wait", why="there is no such job", blocked=False,
             spent_usd=None, projected_usd=None, unseen=unseen, busy=event.busy,
         )  # fmt: skip
     now = time.time()
