@@ -13,7 +13,7 @@ from core.errors import BadRequestError, IntegrityError
 from core.run.assemble import quarantine_lines
 from core.run.commit import read_commit
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import CommitRecord, Document, RunRequest, ShardPlan
+from core.run.models import CommitRecord, Document, Manifest, RunRequest, ShardPlan
 from core.run.plan import RUN_ID_PATTERN
 from core.run.plan_store import read_request
 from core.run.progress import READERS, read_shards
@@ -92,8 +92,9 @@ def report_failure(
 ) -> RunReport:
     """Write ``report.txt`` and ``quarantine.jsonl`` of what is known, never ``_SUCCESS``.
 
-    A data set of this run that was published before loses its ``_SUCCESS`` where stored data contradicts itself; it
-    keeps it where the execution was merely stopped, timed out or broke. Damaged documents are reported, not raised.
+    A data set of this run that was published before loses its ``_SUCCESS`` where stored data contradicts itself, and
+    where shards are to be made again whose objects are gone; it keeps it where the execution was merely stopped, timed
+    out or broke. Damaged documents are reported, not raised.
 
     Raises
     ------
@@ -108,7 +109,8 @@ def report_failure(
         data_set = DataSetLayout.named(request.data_set)
         success = read_success(store, data_set)
         published = success is not None and success.run_id == run_id
-        if published and failure.ending == "verification failed" and failure.code not in _NOT_OF_THE_DATA:
+        spoiled = failure.ending == "verification failed" and failure.code not in _NOT_OF_THE_DATA
+        if published and (spoiled or (known.open_partitions and not _is_whole(store, data_set))):
             withdraw(store, data_set)
             published = False
         store.put(layout.quarantine, b"".join(known.quarantine))
@@ -140,6 +142,16 @@ def report_failure(
     refused = run_id == NO_RUN or failure.code in REFUSED
     write_report(store, report, of_the_run=not refused)
     return report
+
+
+def _is_whole(store: Store, data_set: DataSetLayout) -> bool:
+    """Whether every object of the manifest is there; what they hold was verified when ``_SUCCESS`` was written."""
+    try:
+        manifest = Manifest.model_validate_json(store.get(data_set.manifest))
+    except (FileNotFoundError, ValueError):
+        return False
+    sizes = {item.key: item.size for item in store.list(data_set.root)}
+    return all(sizes.get(data_set.key(shard.path)) == shard.bytes for shard in manifest.shards)
 
 
 def _attempts(store: Store, run_id: str) -> dict[str, int]:
