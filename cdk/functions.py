@@ -159,6 +159,7 @@ def common_environment(
         "CASEMILL_VCPUS": str(settings.job_vcpus),
         "CASEMILL_SCRATCH_GIB": str(settings.scratch_gb),
         "CASEMILL_GUARD_SECONDS": str(settings.guard_seconds),
+        "CASEMILL_STUCK_SECONDS": str(settings.stuck_seconds),
         "CASEMILL_TARGET_HOURS": f"{settings.target_hours:g}",
         "POWERTOOLS_SERVICE_NAME": "casemill",
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,

@@ -130,9 +130,9 @@ class Monitoring(Construct):
             f"Casemill ({self._settings.stage}): a job waits at the head of its queue and does not start.\n"
             f"Job: {field('$.detail.jobName')} ({field('$.detail.jobId')})\nQueue: {field('$.detail.jobQueue')}\n"
             f"Reason: {field('$.detail.statusReason')}\n"
-            f"If it lasts {self._settings.stuck_seconds // 60} minutes, Batch gives the job up and the run goes on "
-            "with on-demand capacity. If that happens on on-demand capacity too, look at the account's limits for "
-            "vCPUs, the subnets and the instance families."
+            f"If it lasts {self._settings.stuck_seconds // 60} minutes, or 15 more where Batch cannot say why, the job "
+            "is given up and the run goes on with on-demand capacity. If that happens on on-demand capacity too, look "
+            "at the account's limits for vCPUs, the subnets and the instance families."
         )
         events.Rule(
             self,

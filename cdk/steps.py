@@ -40,7 +40,7 @@ _READS_DATA = ("runs/*", "datasets/*")
 
 WRITES: dict[str, tuple[str, ...]] = {
     "plan": ("runs/*/run.json", "runs/*/asked.json", "runs/*/cloud.json", "runs/*/plan/*", "datasets/*/run_id"),
-    "inspect": ("runs/*/rounds/*",),
+    "inspect": ("runs/*/rounds/*", "runs/*/begun/*"),
     "guard": ("runs/*/PROGRESS.txt", "runs/*/attempts/*"),
     "verify": ("runs/*/verification/*",),
     "publish": (
@@ -87,7 +87,9 @@ def specs(props: WorkflowProps) -> dict[str, FunctionSpec]:
             LONGEST_SECONDS,
             [*_reading(props, _READS_DATA), *_ends(), *_prices(), *_setting_aside(props)],
         ),
-        "notify": _spec(props, "notify", 1024, 300, [*_reading(props, _READS_DATA), *_telling(props)]),
+        "notify": _spec(
+            props, "notify", 1024, 300, [*_reading(props, _READS_DATA), *_jobs(), *_ends(), *_telling(props)]
+        ),
     }
 
 
@@ -178,8 +180,10 @@ def _wildcards(props: WorkflowProps, name: str) -> dict[str, str]:
     found = {props.storage.objects(path): NOT_THERE_YET for path in paths}
     if name == "plan":
         found |= dict.fromkeys(source_places(props.settings.source_buckets), WHOLE_SOURCE)
-    if name == "guard":
+    if name in ("guard", "notify"):
         found[any_job()] = "jobs get their ids when they are submitted; only this run's are ended, by their name"
+    if name == "notify":
+        found["*"] = "; ".join(WITHOUT_RESOURCE[action] for action in ("xray:PutTraceSegments", "batch:ListJobs"))
     if name in ("guard", "publish"):
         found["*"] = "; ".join(WITHOUT_RESOURCE[action] for action in ("xray:PutTraceSegments", "pricing:GetProducts"))
     return found

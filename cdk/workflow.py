@@ -29,8 +29,8 @@ ON_EVERYTHING = ("batch:DescribeJobs", "logs:CreateLogDelivery", "xray:PutTraceS
 """Actions of the state machine's role that know no resources."""
 
 MOST_LOOKS = 2_600
-"""Of the guard in one execution, about 9 events each: the history ends at 25,000 (Step Functions quotas). An execution
-that lasts longer times out with a mail; submitted again, the run goes on."""
+"""Of the guard in one execution, 9 events each: the history ends at 25,000 (Step Functions quotas), and verifying comes
+after. An execution that lasts longer times out with a mail; submitted again, the run goes on."""
 
 LONGEST_SECONDS = 14 * 86_400
 MOST_GROUPS_AT_ONCE = 10
@@ -187,7 +187,7 @@ class Workflow(Construct):
         )
 
     def _guard(self, kind: str) -> sfn.IChainable:
-        begin = self._pass(f"Watch{kind}", {"unseen": 0}, result_path="$.guard")
+        begin = self._pass(f"Watch{kind}", {"unseen": 0, "busy": 0}, result_path="$.guard")
         pause = sfn.WaitTime.duration(Duration.seconds(self._props.settings.guard_seconds))
         wait = sfn.Wait(self, f"Wait{kind}", time=pause)
         broken = sfn.Fail(self, f"GuardFailed{kind}", error_path=f"{CAUGHT}.Error", cause_path=f"{CAUGHT}.Cause")
@@ -202,6 +202,7 @@ class Workflow(Construct):
                 "capacity.$": "$.inspect.capacity",
                 "budget_usd.$": BUDGET,
                 "unseen.$": "$.guard.unseen",
+                "busy.$": "$.guard.busy",
             },
             # A run that nobody watches may cost anything: it stops, and what is committed stays.
             caught=_Caught(broken, result_path=CAUGHT),

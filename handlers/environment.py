@@ -31,6 +31,7 @@ class Environment(BaseModel):
     source_buckets: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="CASEMILL_SOURCE_BUCKETS")
     scratch_gib: int | None = Field(None, alias="CASEMILL_SCRATCH_GIB", ge=1)
     guard_seconds: float = Field(60.0, alias="CASEMILL_GUARD_SECONDS", gt=0)
+    stuck_seconds: float = Field(1800.0, alias="CASEMILL_STUCK_SECONDS", gt=0)
     target_hours: float = Field(24.0, alias="CASEMILL_TARGET_HOURS", gt=0)
     region: str = Field(alias="AWS_REGION", min_length=1)
 

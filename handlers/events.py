@@ -73,7 +73,8 @@ class InspectAnswer(BaseModel):
 
 
 class GuardEvent(_Event):
-    """A look at one round; ``unseen``: looks so far that found no such job."""
+    """A look at one round; ``unseen``: looks so far that found no such job; ``busy``: the clock time of the last one
+    that found the jobs of others at work in its queue, or 0."""
 
     run_id: str
     job_name: str
@@ -82,6 +83,7 @@ class GuardEvent(_Event):
     capacity: Literal["spot", "on-demand"]
     budget_usd: float = Field(gt=0)
     unseen: int = Field(ge=0)
+    busy: float = Field(ge=0)
 
 
 class GuardAnswer(BaseModel):
@@ -93,6 +95,7 @@ class GuardAnswer(BaseModel):
     spent_usd: float | None
     projected_usd: float | None
     unseen: int
+    busy: float
 
 
 class VerifyEvent(_Event):

@@ -9,15 +9,16 @@ from core.run.layout import RunLayout
 from core.run.plan_store import read_request
 from core.run.progress import ProgressReader, progress_text, read_shards
 from core.store import Store, open_store
-from handlers.aws.jobs import RoundJob, end_job, find_job
+from handlers.aws.jobs import RoundJob, end_job, find_job, others_work
 from handlers.ends import look_at
 from handlers.environment import environment
 from handlers.events import GuardAnswer, GuardEvent
 from handlers.observability import Figures, Unit, function, logger, put_metrics
 from handlers.spending import spent_so_far
 
-MOST_UNSEEN = 10
-"""Looks without a job of that name before it is taken for never submitted: the next inspection decides."""
+UNSEEN_SECONDS = 600.0
+"""This long without a job of that name it is taken for never submitted, and the next inspection decides. Submitting is
+tried again for up to six minutes (``cdk/workflow.py``), and a job that nobody watches may cost anything."""
 
 _readers: dict[tuple[str, str, str | None], ProgressReader] = {}
 """A warm function reads what cannot change any more only once. By the run and the tag of its pins, which name the
@@ -31,20 +32,24 @@ def handler(event: GuardEvent) -> GuardAnswer:
     job = find_job(event.queue, event.job_name)
     if job is None:
         unseen = event.unseen + 1
+        gone = unseen * environment().guard_seconds >= UNSEEN_SECONDS
         return GuardAnswer(
-            action="done" if unseen >= MOST_UNSEEN else "wait", why="there is no such job", blocked=False,
-            spent_usd=None, projected_usd=None, unseen=unseen,
+            action="done" if gone else "wait", why="there is no such job", blocked=False,
+            spent_usd=None, projected_usd=None, unseen=unseen, busy=event.busy,
         )  # fmt: skip
-    decision = _look(store, event, job)
-    if decision.action in ("over_budget", "move_on"):
+    now = time.time()
+    others = job.state.waits_untold and others_work(event.queue, job.ids)
+    busy = now if others else event.busy
+    decision = _look(store, event, job, now, busy)
+    if decision.action in ("over_budget", "move_on") and not job.state.ended:
         end_job(job, f"Casemill: {decision.why}")
     put_metrics(read_request(store, event.run_id).workload, _figures(decision))
     logger.info("looked", extra={"run": event.run_id, "round": event.round, **decision.for_state()})
-    return GuardAnswer(**decision.for_state(), unseen=0)
+    return GuardAnswer(**decision.for_state(), unseen=0, busy=busy)
 
 
-def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
-    seen = look_at(store, _reader(store, event.run_id), time.time())
+def _look(store: Store, event: GuardEvent, job: RoundJob, now: float, busy: float) -> GuardDecision:
+    seen = look_at(store, _reader(store, event.run_id), now)
     store.put(RunLayout(event.run_id).progress_text, progress_text(seen.progress).encode())
     return look(
         GuardView(
@@ -54,6 +59,8 @@ def _look(store: Store, event: GuardEvent, job: RoundJob) -> GuardDecision:
             spending=spent_so_far(seen, event.budget_usd),
             submitted=job.submitted,
             now=seen.now,
+            busy=busy,
+            patience=environment().stuck_seconds,
         )
     )
 

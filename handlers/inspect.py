@@ -17,7 +17,7 @@ def handler(event: InspectEvent) -> InspectAnswer:
     """Decide the next step, and write the list of its partitions."""
     settings = environment()
     store = open_store(settings.output)
-    decision = next_round(store, event.run_id, event.tries, event.blocked)
+    decision = next_round(store, event.run_id, event.tries, event.blocked, execution=event.execution)
     groups = groups_of(read_request(store, event.run_id), read_shards(store, event.run_id).shards)
     logger.info("inspected", extra={"run": event.run_id, **decision.model_dump()})
     return InspectAnswer(

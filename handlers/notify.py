@@ -8,7 +8,9 @@ from typing import Any, Literal
 from core.run.failure import NO_RUN, Failure, failure_of, report_failure, run_id_of
 from core.run.notices import ExecutionEnd, claim_end, confirm_end, mail_of, read_end
 from core.run.report import RunReport
+from core.run.rounds import jobs_begun
 from core.store import Store, open_store
+from handlers.aws.jobs import end_job, find_job
 from handlers.aws.messages import send_mail
 from handlers.environment import environment
 from handlers.events import EndDetail, EndEvent, Json, NotifyAnswer, NotifyEvent
@@ -39,6 +41,27 @@ def _notify_of_end(event: EndEvent) -> NotifyAnswer:
     """The event of an end comes for every failed execution; most have told of themselves."""
     store, detail = open_store(environment().output), event.detail
     run_id = run_id_of(_submission(detail))
+    try:
+        return _tell_of_end(store, run_id, detail)
+    finally:
+        # Neither waits for the other's success; what fails makes Lambda call again.
+        _end_jobs(store, run_id, detail.name)
+
+
+def _end_jobs(store: Store, run_id: str, execution: str) -> None:
+    """End what the execution left at work: nobody watches it any more, and it may cost anything. Step Functions itself
+    ends the one job that it knows of, "best effort", where an execution is stopped or a branch fails (guide, "Run a
+    job")."""
+    settings = environment()
+    for name in jobs_begun(store, run_id, execution):
+        for queue in (settings.spot_queue, settings.on_demand_queue):
+            job = find_job(queue, name)
+            if job is not None and not job.state.ended:
+                end_job(job, f"Casemill: execution {execution} has ended")
+                logger.warning("ended a job", extra={"run": run_id, "job": name})
+
+
+def _tell_of_end(store: Store, run_id: str, detail: EndDetail) -> NotifyAnswer:
     told = read_end(store, run_id, detail.name)
     if told is not None:
         # What the execution claimed to send, and may not have sent.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.report.write import Viewing, not_in_the_cloud, try_to_write_page
-from core.run.failure import NO_RUN
+from core.run.failure import NO_RUN, REFUSED
 from core.run.report import RunReport
 from core.store import Store
 from core.workloads.registry import build_workload
@@ -16,7 +16,7 @@ MOST_CASES = 30_000
 def leave_page(store: Store, report: RunReport) -> RunReport:
     """Write the page of a run that has come to its end, and give the report with the page's place. Where it cannot be
     written the log says why, and the report stays as it is."""
-    if report.run_id == NO_RUN or report.cases_planned is None or report.code in ("run_id_taken", "bad_submission"):
+    if report.run_id == NO_RUN or report.cases_planned is None or report.code in REFUSED:
         return report
     if report.cases_planned > MOST_CASES:
         logger.warning("no page", extra={"run": report.run_id, "code": "too_large", "cases": report.cases_planned})

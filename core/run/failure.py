@@ -13,7 +13,7 @@ from core.errors import BadRequestError, IntegrityError
 from core.run.assemble import quarantine_lines
 from core.run.commit import read_commit
 from core.run.layout import DataSetLayout, RunLayout
-from core.run.models import CommitRecord, Document, RunRequest, ShardPlan
+from core.run.models import CommitRecord, Document, Manifest, RunRequest, ShardPlan
 from core.run.plan import RUN_ID_PATTERN
 from core.run.plan_store import read_request
 from core.run.progress import READERS, read_shards
@@ -39,10 +39,17 @@ _ENDINGS: dict[str, Ending] = {
     "TIMED_OUT": "timed out",
     "ABORTED": "stopped",
 }
+REFUSED = ("run_id_taken", "bad_submission", "submission_too_large")
+"""Codes of a request that was refused by itself: it must not speak over the run whose id it has."""
+
 _NOT_OF_THE_DATA = ("attempt_damaged", "findings_missing", "pins_damaged", "round_damaged")
 """Damage that says nothing against a data set that is published."""
 
 _OURS = ("BadRequestError", "IntegrityError", "TransientError", "BugError", OVER_BUDGET, INCOMPLETE)
+_REFUSED_JOB = ("Batch.ClientException", "Batch.AccessDeniedException")
+"""A job that AWS Batch refused: the request holds ids and settings only, and without its words nobody knows which of
+them is wrong (an old revision that was removed, a queue that is disabled, a right that is missing)."""
+
 _CODE = re.compile(r"\[([a-z][a-z0-9_]+)\]")
 
 
@@ -57,7 +64,8 @@ class Failure(Document):
 def failure_of(error: str, cause: str = "") -> Failure:
     """From the error's name and cause as Step Functions gives them, or an execution's status (``ABORTED``).
 
-    The words of our own errors are shown. What others say may quote data, so of them only the name is.
+    The words of our own errors are shown, and AWS Batch's about a job that it refused. What others say may quote data,
+    so of them only the name is.
 
     >>> failure_of("BadRequestError", '{"errorMessage": "--cases: nothing [empty_cohort]", "errorType": "x"}')
     Failure(ending='bad request', detail='--cases: nothing [empty_cohort]', code='empty_cohort')
@@ -67,6 +75,8 @@ def failure_of(error: str, cause: str = "") -> Failure:
     if error in _OURS and said:
         code = _CODE.search(said)
         return Failure(ending=ending, detail=said, code=code[1] if code else "")
+    if error in _REFUSED_JOB and said:
+        return Failure(ending=ending, detail=f"AWS Batch refused the job: {said}"[:MOST_DETAIL])
     speaks = ending in ("stopped", "timed out", "over budget", "incomplete")
     return Failure(ending=ending, detail="" if speaks else (error or "unknown"))
 
@@ -82,8 +92,9 @@ def report_failure(
 ) -> RunReport:
     """Write ``report.txt`` and ``quarantine.jsonl`` of what is known, never ``_SUCCESS``.
 
-    A data set of this run that was published before loses its ``_SUCCESS`` where stored data contradicts itself; it
-    keeps it where the execution was merely stopped, timed out or broke. Damaged documents are reported, not raised.
+    A data set of this run that was published before loses its ``_SUCCESS`` where stored data contradicts itself, and
+    where shards are to be made again whose objects are gone; it keeps it where the execution was merely stopped, timed
+    out or broke. Damaged documents are reported, not raised.
 
     Raises
     ------
@@ -98,7 +109,8 @@ def report_failure(
         data_set = DataSetLayout.named(request.data_set)
         success = read_success(store, data_set)
         published = success is not None and success.run_id == run_id
-        if published and failure.ending == "verification failed" and failure.code not in _NOT_OF_THE_DATA:
+        spoiled = failure.ending == "verification failed" and failure.code not in _NOT_OF_THE_DATA
+        if published and (spoiled or (known.open_partitions and not _is_whole(store, data_set))):
             withdraw(store, data_set)
             published = False
         store.put(layout.quarantine, b"".join(known.quarantine))
@@ -127,10 +139,19 @@ def report_failure(
         quarantined=tuple(known.quarantined[:MOST_SHOWN]),
         money=money or Money(),
     )
-    # A request that was refused because the id is another run's must not speak over that run's report.
-    refused = run_id == NO_RUN or failure.code in ("run_id_taken", "bad_submission")
+    refused = run_id == NO_RUN or failure.code in REFUSED
     write_report(store, report, of_the_run=not refused)
     return report
+
+
+def _is_whole(store: Store, data_set: DataSetLayout) -> bool:
+    """Whether every object of the manifest is there; what they hold was verified when ``_SUCCESS`` was written."""
+    try:
+        manifest = Manifest.model_validate_json(store.get(data_set.manifest))
+    except (FileNotFoundError, ValueError):
+        return False
+    sizes = {item.key: item.size for item in store.list(data_set.root)}
+    return all(sizes.get(data_set.key(shard.path)) == shard.bytes for shard in manifest.shards)
 
 
 def _attempts(store: Store, run_id: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ NO_PROGRESS_SECONDS = 1800.0
 """No case, no start, no end of an attempt for this long while machines work is worth an alarm."""
 
 BLOCKED_SECONDS = 900.0
-"""This long with children waiting and none at work, nobody is coming; an instance starts within minutes."""
+"""This long with children waiting and nobody at work in the queue, no machine is coming; one starts within minutes."""
 
 BLOCKED_REASONS = ("CAPACITY:", "MISCONFIGURATION:", "SERVICE_ROLE_PERMISSIONS")
 """How the reason begins that AWS Batch gives a job at the head of a blocked queue (Batch user guide, "Jobs stuck in
@@ -46,6 +46,22 @@ class JobState(Document):
     def ended(self) -> bool:
         """Whether nothing of it will run any more."""
         return self.status in _ENDED
+
+    @property
+    def at_work(self) -> int:
+        """How many have a machine."""
+        return self.starting + self.running
+
+    @property
+    def waits_untold(self) -> bool:
+        """Whether it waits for machines, and AWS Batch does not say that the queue is blocked: it may be its turn
+        that has not come."""
+        return not self.ended and bool(self.runnable) and not self.at_work and not self.is_told
+
+    @property
+    def is_told(self) -> bool:
+        """Whether AWS Batch itself says that the queue is blocked."""
+        return any(part in self.status_reason for part in BLOCKED_REASONS)
 
 
 class Spending(Document):
@@ -117,7 +133,11 @@ class GuardDecision(Document):
 
 
 class GuardView(Document):
-    """What the guard sees at the clock time ``now`` of a job that was submitted at ``submitted``."""
+    """What the guard sees at the clock time ``now`` of a job that was submitted at ``submitted``.
+
+    Others were last seen at work in its queue at ``busy``. ``patience`` is how many seconds AWS Batch lets a job at the
+    head of a blocked queue wait before it cancels it, where it knows why.
+    """
 
     progress: Progress
     attempts: tuple[Attempt, ...]
@@ -125,18 +145,26 @@ class GuardView(Document):
     spending: Spending
     submitted: float
     now: float
+    busy: float = 0.0
+    patience: float = 1800.0
 
 
 def look(view: GuardView) -> GuardDecision:
     """Wait, or be done because the job has ended, or stop it: the run would pass its budget, or finds no machine."""
     facts = _facts(view)
     over = _over_budget(view.spending, view.progress)
+    if over and not view.progress.worked:
+        # Of a job that has ended, too: an earlier look may have ended it whose answer was lost, and what is left would
+        # be worked in another round for as long as it takes to look again.
+        return GuardDecision(action="over_budget", why=over, facts=facts)
     if view.job.ended:
         return GuardDecision(action="done", why=f"the job has {view.job.status.lower()}", facts=facts)
     if over:
-        return GuardDecision(action="over_budget", why=over, facts=facts)
-    if facts.blocked and _is_told(view.job):
-        # Of an array AWS Batch gives up one child after the other, each after its own time in vain.
+        return GuardDecision(action="move_on", why=f"every shard is committed; {over}", facts=facts)
+    if facts.blocked and (view.job.is_told or _waited(view) > BLOCKED_SECONDS + view.patience):
+        # Of an array AWS Batch gives up one child after the other, each after its own time in vain. Where it cannot say
+        # what blocks the queue, or where a time limit cannot be set for what does (a limit of the account, an invalid
+        # environment), it gives up none: they would wait until the execution's own end.
         return GuardDecision(action="move_on", why=facts.blocked_reason, facts=facts)
     said = [f"{view.progress.cases_finished} of {view.progress.cases_planned} cases are finished"]
     said += [facts.blocked_reason] if facts.blocked else []
@@ -166,11 +194,8 @@ def _over_budget(spending: Spending, progress: Progress) -> str:
 
 def _facts(view: GuardView) -> GuardFacts:
     progress, job = view.progress, view.job
-    at_work = job.starting + job.running
-    signs = [view.submitted, progress.updated or 0.0]
-    signs += [moment for attempt in view.attempts for moment in (attempt.started, attempt.ended)]
-    idle = max(0.0, view.now - max(signs))
-    reason = _blocked_reason(job, at_work, idle)
+    idle = _idle(view)
+    reason = _blocked_reason(job, _waited(view))
     return GuardFacts(
         cases_planned=progress.cases_planned,
         cases_finished=progress.cases_finished,
@@ -184,25 +209,32 @@ def _facts(view: GuardView) -> GuardFacts:
         reclaims_last_hour=reclaims_since(view.attempts, view.now - RECLAIM_WINDOW_SECONDS),
         silent_workers=len(progress.stale),
         idle_seconds=round(idle, 1),
-        no_progress=not job.ended and not reason and at_work > 0 and idle > NO_PROGRESS_SECONDS,
+        no_progress=not job.ended and not reason and job.at_work > 0 and idle > NO_PROGRESS_SECONDS,
         blocked=bool(reason),
         blocked_reason=reason,
         spending=view.spending,
     )
 
 
-def _blocked_reason(job: JobState, at_work: int, idle: float) -> str:
+def _idle(view: GuardView) -> float:
+    """Seconds since the run's last sign of life."""
+    signs = [view.submitted, view.progress.updated or 0.0]
+    signs += [moment for attempt in view.attempts for moment in (attempt.started, attempt.ended)]
+    return max(0.0, view.now - max(signs))
+
+
+def _waited(view: GuardView) -> float:
+    """Seconds since anybody was seen at work in the queue: a job behind others waits for its turn."""
+    return min(_idle(view), max(0.0, view.now - view.busy))
+
+
+def _blocked_reason(job: JobState, waited: float) -> str:
     """Why the job finds no machine; empty where it does, or may yet."""
-    if _is_told(job) and not at_work:
+    if job.is_told and not job.at_work:
         return f"the queue is blocked: {job.status_reason[:200]}"
-    if not job.ended and job.runnable and not at_work and idle > BLOCKED_SECONDS:
-        return f"{job.runnable} jobs have been waiting for a machine for {idle / 60:.0f} minutes"
+    if job.waits_untold and waited > BLOCKED_SECONDS:
+        return f"{job.runnable} jobs have been waiting for a machine for {waited / 60:.0f} minutes"
     return ""
-
-
-def _is_told(job: JobState) -> bool:
-    """Whether AWS Batch itself says that the queue is blocked."""
-    return any(part in job.status_reason for part in BLOCKED_REASONS)
 
 
 def dollars(amount: Decimal) -> str:

@@ -56,6 +56,13 @@ class RunLayout:
     def round_plan(self, number: int) -> str:
         return f"{self.rounds}/{number}.json"
 
+    def begun(self, execution: str) -> str:
+        """The folder of marks of the rounds that an execution began."""
+        return f"{self.root}/begun/{execution}"
+
+    def round_begun(self, execution: str, number: int) -> str:
+        return f"{self.begun(execution)}/{number}"
+
     @property
     def progress(self) -> str:
         return f"{self.root}/progress"

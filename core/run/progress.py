@@ -79,8 +79,10 @@ class ProgressReader:
         self, pool: ThreadPoolExecutor, layout: RunLayout, committed: frozenset[str]
     ) -> dict[int, Heartbeat]:
         there = {int(item.key.rpartition("/")[2].removesuffix(".json")) for item in self.store.list(layout.progress)}
-        open_ = sorted(there - self._finished.keys())
-        found = dict(self._finished)
+        # A commit record that somebody removed is worked again.
+        again = {shard.partition for shard in self.shards.shards if shard.shard not in committed}
+        found = {partition: beat for partition, beat in self._finished.items() if partition not in again}
+        open_ = sorted(there - found.keys())
         for beat in pool.map(lambda partition: read_heartbeat(self.store, layout, partition), open_):
             if beat is None:
                 continue  # of another version, or not readable: its commit records tell

@@ -22,6 +22,10 @@ MOST_RIVALS = 20
 _JOB_NAME_CHARACTERS = 128
 """Longest name of a job (AWS Batch API, SubmitJob)."""
 
+NO_MACHINE = (
+    "the last of them found no machine: look at the account's limits for vCPUs, the subnets and the instance families"
+)
+
 Capacity = Literal["spot", "on-demand"]
 
 
@@ -56,7 +60,12 @@ def holes(store: Store, run_id: str, shards: Iterable[PlannedShard]) -> tuple[in
 
 
 def next_round(
-    store: Store, run_id: str, tries: int, blocked: bool = False, most_rounds: int = MOST_ROUNDS
+    store: Store,
+    run_id: str,
+    tries: int,
+    blocked: bool = False,
+    most_rounds: int = MOST_ROUNDS,
+    execution: str | None = None,
 ) -> RoundDecision:
     """Decide, and where there is work to do, write the list of its partitions under the next free round number.
 
@@ -66,6 +75,8 @@ def next_round(
         Rounds that this execution has started.
     blocked
         Whether the last of them found no machine: what follows is on-demand, and so is the last round.
+    execution
+        Whose round it will be, for :func:`jobs_begun`.
 
     Raises
     ------
@@ -84,9 +95,14 @@ def next_round(
     if tries >= most_rounds or not worth_it:
         last = last or read_last_attempts(store, run_id, open_partitions)
         return RoundDecision(
-            action="give_up", tries=tries, holes=len(open_partitions), why=_why_no_more(last, tries, bool(worth_it))
+            action="give_up",
+            tries=tries,
+            holes=len(open_partitions),
+            why=_why_no_more(last, tries, bool(worth_it), blocked),
         )
     number = _write_round(store, run_id, RoundPlan(partitions=worth_it))
+    if execution is not None:
+        store.put(RunLayout(run_id).round_begun(execution, number), b"")
     return RoundDecision(
         action="work_array" if len(worth_it) > 1 else "work_single",
         round=number,
@@ -98,8 +114,10 @@ def next_round(
     )
 
 
-def _why_no_more(last: LastAttempts, tries: int, rounds_used_up: bool) -> str:
+def _why_no_more(last: LastAttempts, tries: int, rounds_used_up: bool, blocked: bool) -> str:
     open_text = "1 partition is" if len(last) == 1 else f"{len(last):,} partitions are"
+    if blocked:
+        return f"{open_text} open after {tries} rounds; {NO_MACHINE}"
     reason = f"after {tries} rounds" if rounds_used_up else "and another attempt would end the same way"
     return f"{open_text} open {reason}; the last attempts ended: {endings_text(last.values())}"
 
@@ -113,6 +131,12 @@ def job_name(run_id: str, number: int) -> str:
     ending = f"-{number}"
     name = re.sub(r"[^A-Za-z0-9_-]", "-", f"casemill-{run_id}")
     return name[: _JOB_NAME_CHARACTERS - len(ending)] + ending
+
+
+def jobs_begun(store: Store, run_id: str, execution: str) -> tuple[str, ...]:
+    """The names of the jobs of the rounds that an execution began."""
+    numbers = sorted(int(item.key.rpartition("/")[2]) for item in store.list(RunLayout(run_id).begun(execution)))
+    return tuple(job_name(run_id, number) for number in numbers)
 
 
 def _write_round(store: Store, run_id: str, plan: RoundPlan) -> int:

@@ -19,6 +19,11 @@ from core.run.source import open_source
 from core.workload import SelectingWorkload, Workload
 
 DEFAULT_BUDGET_USD = 20.0
+LARGEST_SUBMISSION_BYTES = 192 * 1024
+"""Of the submission as text within text. The steps of an execution hand it on together with their own words, 256 KiB in
+all, and the event of its end carries at most 248 KiB, so escaped (Step Functions guide, "Quotas" and "EventBridge
+payloads"). The end of a larger one could not be told, when everything is done and paid."""
+
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -80,12 +85,13 @@ def read_submission(given: Json | str | bytes) -> Submission:
     Raises
     ------
     BadRequestError
-        ``bad_submission``: it is not one; the message names the first field that is wrong.
+        ``bad_submission``: it is not one; the message names the first field that is wrong. ``submission_too_large``.
     """
     try:
         if isinstance(given, str | bytes):
-            return Submission.model_validate_json(given)
-        return Submission.model_validate(given)
+            submission = Submission.model_validate_json(given)
+        else:
+            submission = Submission.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         # Only the field's name and the rule: the value may be anything.
@@ -93,6 +99,15 @@ def read_submission(given: Json | str | bytes) -> Submission:
         raise BadRequestError(
             "bad_submission", f"{field}: {first['msg']}", fix="casemill submit writes inputs that can be read."
         ) from None
+    size = len(json.dumps(json.dumps(submission.model_dump(mode="json"))))
+    if size > LARGEST_SUBMISSION_BYTES:
+        raise BadRequestError(
+            "submission_too_large",
+            f"what is asked takes {size:,} bytes, {LARGEST_SUBMISSION_BYTES:,} are allowed",
+            where=f"run {submission.run_id}",
+            fix="Ask for ranges of cases (1-3000) instead of single ones.",
+        )
+    return submission
 
 
 def locations_of(asked: AskedRun, workload: Workload) -> dict[str, str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from core.run.models import PlannedShard, RunRequest
 from core.schema import Kind, Schema
 
-MOST_GROUPS = 1_000
-"""So that the state machine carries a list of numbers far below its 256 KiB, and its history stays short."""
+MOST_GROUPS = 100
+"""So that the history of an execution has room for them, seven events each, after all looks of its guard."""
 
 GROUP_SHARDS = 50
 GROUP_BYTES = 8 << 30
@@ -23,7 +23,7 @@ def groups_of(request: RunRequest, shards: Sequence[PlannedShard]) -> list[tuple
 
 
 def verify_groups(shards: Sequence[PlannedShard], record_bytes: int) -> list[tuple[str, ...]]:
-    """Shards in order, cut where a group would pass ``GROUP_SHARDS`` or ``GROUP_BYTES``; never more than 1,000 groups.
+    """Shards in order, cut where a group would pass ``GROUP_SHARDS`` or ``GROUP_BYTES``; at most ``MOST_GROUPS``.
 
     A shard is read alone, so what a group needs of memory is its largest shard, whatever the group.
     """

@@ -14,6 +14,8 @@ DESCRIBED_AT_ONCE = 100
 """Job ids that DescribeJobs takes (Batch API)."""
 
 _ENDED = ("SUCCEEDED", "FAILED")
+_MAY_WORK = ("STARTING", "RUNNING", "PENDING")
+"""States of jobs that may have a machine: the parent of an array is pending while its children work."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ def job_ids(queue: str, name: str) -> list[str]:
     with asking("ListJobs"):
         filters = [{"name": "JOB_NAME", "values": [name]}]
         return [summary["jobId"] for summary in _listed(jobQueue=queue, filters=filters)]
+
+
+def others_work(queue: str, own: Sequence[str]) -> bool:
+    """Whether jobs of the queue but these have a machine."""
+    with asking("ListJobs"):
+        ids = [job["jobId"] for status in _MAY_WORK for job in _listed(jobQueue=queue, jobStatus=status)]
+    return any(_count_at_work(job) for job in describe([job_id for job_id in ids if job_id not in own]))
 
 
 def describe(ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -99,11 +108,19 @@ def _listed(**arguments: Any) -> Iterator[dict[str, Any]]:
         yield from page["jobSummaryList"]
 
 
+def _counts(job: Mapping[str, Any]) -> Mapping[str, int]:
+    """How many are in which state: its children, or itself."""
+    counts: Mapping[str, int] = job.get("arrayProperties", {}).get("statusSummary") or {job["status"]: 1}
+    return counts
+
+
+def _count_at_work(job: Mapping[str, Any]) -> int:
+    return _counts(job).get("STARTING", 0) + _counts(job).get("RUNNING", 0)
+
+
 def _state(job: dict[str, Any]) -> JobState:
-    status, reason = job["status"], job.get("statusReason", "")
-    counts = job.get("arrayProperties", {}).get("statusSummary") or {status: 1}
-    nothing_at_work = not counts.get("STARTING", 0) + counts.get("RUNNING", 0)
-    if "arrayProperties" in job and counts.get("FAILED", 0) and nothing_at_work:
+    status, reason, counts = job["status"], job.get("statusReason", ""), _counts(job)
+    if "arrayProperties" in job and counts.get("FAILED", 0) and not _count_at_work(job):
         # The parent of an array says nothing of it, and ends long after: each child waits its own time.
         reason = _childs_reason(job["jobId"]) or reason
     return JobState(

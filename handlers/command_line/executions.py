@@ -18,9 +18,6 @@ from handlers.aws.clients import client
 from handlers.command_line.account import asking
 from handlers.command_line.stack import DeployedStack
 
-LARGEST_INPUT_BYTES = 262_144
-"""Of an execution (Step Functions quotas)."""
-
 MOST_RIVALS = 10
 """How many names others may take while this one looks for its own."""
 
@@ -100,18 +97,10 @@ def start(stack: DeployedStack, store: Store, submission: Submission) -> tuple[E
 
     Raises
     ------
-    BadRequestError
-        ``submission_too_large``.
     TransientError
         ``executions_busy``: others keep taking the names.
     """
     text = submission.model_dump_json()
-    size = len(text.encode())
-    if size > LARGEST_INPUT_BYTES:
-        raise BadRequestError(
-            "submission_too_large", f"what is asked takes {size:,} bytes, {LARGEST_INPUT_BYTES:,} are allowed",
-            where=f"run {submission.run_id}", fix="Ask for ranges of cases (1-3000) instead of single ones.",
-        )  # fmt: skip
     for _ in range(MOST_RIVALS):
         known = executions_of(stack, submission.run_id)
         running = next((execution for execution in known if execution.running), None)

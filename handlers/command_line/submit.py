@@ -98,7 +98,7 @@ def begin(stack: DeployedStack, store: Store, submission: Submission) -> tuple[E
     Raises
     ------
     BadRequestError
-        ``run_id_taken``, ``submission_too_large``; as :func:`check_cohort`, where the run is not there yet; and as
+        ``run_id_taken``; as :func:`check_cohort`, where the run is not there yet; and as
         :func:`handlers.command_line.account.asking`.
     """
     from core.run.take_up import take_up
@@ -208,7 +208,7 @@ def new_submission(run_id: str, asked: AskedRun | None, budget_usd: float) -> Su
     Raises
     ------
     BadRequestError
-        ``bad_submission``: no name of a run, or no budget.
+        ``bad_submission``: no name of a run, or no budget. ``submission_too_large``.
     """
     from core.run.submission import read_submission
 

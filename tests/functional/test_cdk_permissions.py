@@ -50,7 +50,7 @@ NEEDED = {
         *FUNCTION, *READ_AND_WRITE, *PRICES, "batch:DescribeJobs", "s3:DeleteObject", "sqs:SendMessage",
     },
     "WorkflowNotifyFunctionRole": {
-        *FUNCTION, *READ_AND_WRITE, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage",
+        *FUNCTION, *READ_AND_WRITE, *JOBS, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage",
     },
     # Step Functions itself: jobs that it waits for (guide, batch-iam), its log's delivery (cw-logs) and its traces.
     "WorkflowRole": {

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from cdk.workflow import BATCH_TRANSIENT, TRANSIENT
+from cdk.workflow import BATCH_TRANSIENT, MOST_LOOKS, TRANSIENT
+from core.run.rounds import MOST_ROUNDS
+from core.run.verify_groups import MOST_GROUPS
 from tests.cdk_templates import VARIANTS, resources
 
 State = dict[str, Any]
@@ -111,8 +113,16 @@ def test_the_machine_keeps_its_log_and_its_trace() -> None:
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["TracingConfiguration"] == {"Enabled": True}
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
-    # About 9 events a look of the guard, at one a minute, stay below the 25,000 of an execution's history.
-    assert definition("default")["TimeoutSeconds"] == 2_600 * 60
+    assert definition("default")["TimeoutSeconds"] == MOST_LOOKS * 60
+
+
+def test_an_execution_of_the_longest_has_room_in_its_history_for_verifying_the_largest_run() -> None:
+    """Events by the kinds of states (Step Functions API, HistoryEvent): a state is entered and exited, a function is
+    scheduled, started and ends, an iteration begins and ends."""
+    look = sum(3 * (kind == "Task") + 2 for kind in ("Wait", "Task", "Choice"))
+    group = 2 + 5
+    retries = 3 * 100
+    assert MOST_LOOKS * look + MOST_GROUPS * group + retries + 50 * MOST_ROUNDS < 25_000
 
 
 def test_other_ends_are_told_too() -> None:

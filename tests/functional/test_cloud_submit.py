@@ -131,7 +131,7 @@ def test_a_run_is_taken_up_by_its_id(cloud: CloudAccount, command: Command) -> N
         ((*ASKED, "--stack", "Other"), "bad_stack", "no output Output, StateMachine"),
         ((*ASKED, "--region", "eu-west-1"), "no_stack", "in eu-west-1"),
         ((*ASKED, "--aws-profile", "nothere"), "bad_profile", "nothere"),
-        ((*ASKED[:4], "--cases", ",".join(map(str, range(1, 90_000, 2)))), "submission_too_large", "262,144"),
+        ((*ASKED[:4], "--cases", ",".join(map(str, range(1, 90_000, 2)))), "submission_too_large", "196,608"),
         ((*ASKED[:4], "--cases", "31-40"), "empty_cohort", "none of the 30 recordings is selected by --cases 31-40"),
         ((*ASKED, "--where", "age > 90"), "empty_cohort", "--where 'age > 90'"),
         ((*ASKED, "--where", "age >"), "bad_where", "syntax error"),

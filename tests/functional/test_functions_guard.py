@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,8 @@ from botocore.stub import Stubber
 from core.cost.prices import PriceBook
 from core.errors import BugError, TransientError
 from core.store import open_store
-from handlers.guard import MOST_UNSEEN
+from handlers.environment import environment
+from handlers.guard import UNSEEN_SECONDS
 from handlers.spending import cost_until_next_look
 from tests.functions_bench import QUEUES, FunctionsBench, figures, stub, toy_prices
 from tests.s3_server import S3Server, s3_server
@@ -87,10 +89,12 @@ def terminated(batch: Stubber, why: str, job_id: str = PARENT) -> None:
     batch.add_response("terminate_job", {}, {"jobId": job_id, "reason": Says(why)})
 
 
-def look(bench: FunctionsBench, budget_usd: float = 20.0, unseen: int = 0, queue: str = "spot") -> dict[str, Any]:
+def look(
+    bench: FunctionsBench, budget_usd: float = 20.0, unseen: int = 0, queue: str = "spot", busy: float = 0
+) -> dict[str, Any]:
     return bench.call(
         "guard", run_id=bench.run_id, job_name=f"{bench.run_id}-1", queue=QUEUES[queue], round=1, capacity=queue,
-        budget_usd=budget_usd, unseen=unseen,
+        budget_usd=budget_usd, unseen=unseen, busy=busy,
     )  # fmt: skip
 
 
@@ -135,6 +139,34 @@ def test_over_the_budget_the_job_is_ended_and_a_higher_one_lets_it_go_on(
     assert look(bench, budget_usd=100 * answer["spent_usd"])["action"] == "wait"
 
 
+def test_a_stop_whose_answer_was_lost_is_still_a_stop(bench: FunctionsBench, batch: Stubber) -> None:
+    """Lambda calls at least once: by the second call the job has ended, and no round may follow."""
+    bench.set_prices(toy_prices())
+    bench.monkeypatch.setattr("handlers.guard.put_metrics", lost_once())
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNING=2, SUCCEEDED=2))
+    terminated(batch, "budget")
+    with pytest.raises(TransientError):
+        look(bench, budget_usd=1)
+    listed(batch, bench, PARENT)
+    described(batch, array("FAILED", reason="Casemill: over the budget", FAILED=2, SUCCEEDED=2))
+    failed_children(batch, "Casemill: over the budget")
+    answer = look(bench, budget_usd=1)
+    assert (answer["action"], answer["blocked"]) == ("over_budget", False)
+    assert "$1.00" in answer["why"]
+
+
+def lost_once() -> Callable[..., None]:
+    """As ``put_metrics``; the first call never comes back."""
+    faults = iter([TransientError("storage", "gone")])
+
+    def put_metrics(*given: Any) -> None:
+        for fault in faults:
+            raise fault
+
+    return put_metrics
+
+
 def test_what_the_machines_cost_until_the_next_look_counts(bench: FunctionsBench) -> None:
     """Ten dollars in 100 s at two machines that work: twelve more in the minute until the guard looks again."""
     assert cost_until_next_look(Decimal(10), 100.0, 2) == Decimal(12)
@@ -167,6 +199,50 @@ def test_a_round_without_machines_moves_on(bench: FunctionsBench, batch: Stubber
     assert (answer["action"], answer["blocked"]) == ("move_on", True)
 
 
+def others(batch: Stubber, bench: FunctionsBench, *jobs: dict[str, Any]) -> None:
+    """What else is in the queue: an array's parent is pending while its children work."""
+    for status in ("STARTING", "RUNNING", "PENDING"):
+        found = [{"jobId": job["jobId"], "jobName": "n"} for job in jobs if job["status"] == status]
+        own = [{"jobId": PARENT, "jobName": "n"}] if status == "PENDING" else []
+        asked = {"jobQueue": QUEUES["spot"], "jobStatus": status}
+        batch.add_response("list_jobs", {"jobSummaryList": own + found}, asked)
+    if jobs:
+        described(batch, *jobs)
+
+
+def test_a_queue_that_is_blocked_for_a_reason_that_batch_does_not_act_on_is_given_up(
+    bench: FunctionsBench, batch: Stubber
+) -> None:
+    """No time limit can be set for "UNDETERMINED", which is all that a limit of the account gives, nor for
+    "ACTION_REQUIRED", an invalid environment; and what is said is said of a child that goes on waiting."""
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench)
+    terminated(batch, "4 jobs have been waiting for a machine for")
+    answer = look(bench)
+    assert (answer["action"], answer["blocked"]) == ("move_on", True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [array(job_id="of another run", RUNNING=1), {"jobId": "of another run", "status": "RUNNING"}],
+    ids=["array", "plain"],
+)
+def test_a_job_behind_others_waits_for_its_turn(bench: FunctionsBench, batch: Stubber, other: dict[str, Any]) -> None:
+    before = time.time()
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench, other)
+    answer = look(bench)
+    assert (answer["action"], answer["blocked"]) == ("wait", False)
+    assert answer["busy"] >= before
+    listed(batch, bench, PARENT)
+    described(batch, array(RUNNABLE=4))
+    others(batch, bench, array(job_id="of another run", RUNNABLE=2))
+    answer = look(bench, busy=answer["busy"])
+    assert (answer["action"], answer["blocked"]) == ("wait", False), "its turn has only just come"
+
+
 def test_while_others_work_a_cancelled_child_stops_nobody(bench: FunctionsBench, batch: Stubber) -> None:
     listed(batch, bench, PARENT)
     described(batch, array(RUNNABLE=2, RUNNING=1, FAILED=1))
@@ -195,8 +271,13 @@ def test_a_job_that_is_not_there_is_waited_for_only_so_long(bench: FunctionsBenc
     listed(batch, bench)
     answer = look(bench)
     assert (answer["action"], answer["unseen"], answer["spent_usd"]) == ("wait", 1, None)
-    listed(batch, bench)
-    assert look(bench, unseen=MOST_UNSEEN - 1)["action"] == "done"
+    # Whatever the pause between two looks: while a submission may still be tried again, somebody must be there.
+    for pause in (60, 1):
+        bench.monkeypatch.setenv("CASEMILL_GUARD_SECONDS", str(pause))
+        environment.cache_clear()
+        for unseen, action in ((UNSEEN_SECONDS / pause - 2, "wait"), (UNSEEN_SECONDS / pause - 1, "done")):
+            listed(batch, bench)
+            assert look(bench, unseen=int(unseen))["action"] == action
 
 
 def test_many_jobs_of_a_name_are_described_in_portions(bench: FunctionsBench, batch: Stubber) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.errors import BadRequestError, BugError, IntegrityError, TransientError
+from core.run.layout import RunLayout
 from core.run.pipeline import execute
 from core.run.submission import plan_asked
 from core.store import open_store
@@ -145,6 +146,21 @@ def test_an_input_that_is_no_submission_is_refused(bench: FunctionsBench, given:
         bench.call("plan", execution="first", submission=given)
 
 
+def test_more_than_the_steps_can_hand_on_is_refused_before_anything_is_planned(bench: FunctionsBench) -> None:
+    bench.plan()
+    bench.publish(failure=BAD_GUESS)
+    layout, store = RunLayout(bench.run_id), open_store(bench.output)
+    before = store.get(layout.report)
+    asked = {"source": "s3://b/p", "workload": "toy", "selection": {"x": "7" * 230_000}}
+    large = {"run_id": bench.run_id, "asked": asked}
+    with pytest.raises(BadRequestError, match="submission_too_large") as raised:
+        bench.call("plan", execution="second", submission=large)
+    failure = {"Error": "BadRequestError", "Cause": json.dumps({"errorMessage": str(raised.value)})}
+    report = bench.call("publish", execution="second", submission=large, failure=failure)["report"]
+    assert (report["ending"], report["code"]) == ("bad request", "submission_too_large")
+    assert store.get(layout.report) == before, "it speaks for nobody but itself"
+
+
 def test_a_folder_is_no_source_for_the_cloud(bench: FunctionsBench) -> None:
     asked = {**bench.submission["asked"], "source": "/home/me/recordings"}
     with pytest.raises(BadRequestError, match="not_in_a_bucket"):
@@ -215,7 +231,7 @@ def test_groups_that_are_not_there_and_shards_that_are_missing(bench: FunctionsB
 def test_anything_else_leaves_as_a_bug_that_quotes_nothing(
     bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*arguments: Any) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
         raise KeyError("63.5 years")
 
     monkeypatch.setattr("handlers.inspect.next_round", broken)
@@ -229,7 +245,7 @@ def test_anything_else_leaves_as_a_bug_that_quotes_nothing(
 def test_an_error_that_may_quote_leaves_without_its_words(
     bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*arguments: Any) -> None:
+    def refused(*arguments: Any, **options: Any) -> None:
         raise BadRequestError("bad_table", "line 7 holds 63.5 years", may_quote=True)
 
     monkeypatch.setattr("handlers.inspect.next_round", refused)

@@ -184,10 +184,11 @@ class LocalCloud:
         """Start, and wait for the end."""
         return self.wait(self.start(submission, name), seconds)
 
-    def stop(self, arn: str) -> None:
-        """Stop an execution as a person would; a .sync task's job ends with it, as on AWS."""
+    def stop(self, arn: str, *, with_jobs: bool = True) -> None:
+        """Stop an execution as a person would; a .sync task's job ends with it, as on AWS, which may not come to it."""
         _stop(self.client("stepfunctions"), arn)
-        self.end_jobs(arn)
+        if with_jobs:
+            self.end_jobs(arn)
 
     def stop_executions(self) -> None:
         """Stop what runs, without a word to anybody."""

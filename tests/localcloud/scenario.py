@@ -80,9 +80,9 @@ class CloudRun:
         """Start, and wait for the end."""
         return self.start(budget_usd).wait()
 
-    def stop(self) -> Execution:
+    def stop(self, *, with_jobs: bool = True) -> Execution:
         """Stop the last execution as a person would, and wait for its end."""
-        self.cloud.stop(self.executions[-1])
+        self.cloud.stop(self.executions[-1], with_jobs=with_jobs)
         return self.wait()
 
     @property

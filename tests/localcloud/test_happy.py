@@ -19,14 +19,15 @@ from tests.localcloud.scenario import FORTY, CloudRun, faults, slow_reading, whi
 FUNCTIONS = ("plan", "inspect", "guard", "verify", "publish", "notify")
 READ_AND_WRITE = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 PRICES = {"ec2:DescribeSpotPriceHistory", "pricing:GetProducts"}
+JOBS = {"batch:ListJobs", "batch:DescribeJobs", "batch:TerminateJob"}
 NEEDED = {
     "plan": {*READ_AND_WRITE, "s3:DeleteObject"},
     "inspect": READ_AND_WRITE,
-    "guard": {*READ_AND_WRITE, *PRICES, "batch:ListJobs", "batch:DescribeJobs", "batch:TerminateJob"},
+    "guard": {*READ_AND_WRITE, *PRICES, *JOBS},
     "verify": READ_AND_WRITE,
     "publish": {*READ_AND_WRITE, *PRICES, "s3:DeleteObject", "sqs:SendMessage", "batch:DescribeJobs"},
     # Lambda itself puts an event that could not be delivered into the queue of dead letters.
-    "notify": {*READ_AND_WRITE, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage"},
+    "notify": {*READ_AND_WRITE, *JOBS, "s3:DeleteObject", "sns:Publish", "sqs:SendMessage"},
 }
 """What the code of each function asks for; the stack grants exactly this, beside the function's own log and traces."""
 
@@ -97,11 +98,16 @@ def test_a_run_over_its_budget_one_that_is_stopped_and_one_that_cannot_be_done(
         assert dear.execute(1e-12).status == "FAILED"
         assert "was stopped by its budget: $" in dear.mail().text
         assert "<title>Over budget" in dear.get(f"{dear.layout.root}/report.html").decode()
+    with faults(dear.cloud, slow_reading(dear, 6.0)):
         jobs = len(dear.jobs)
         dear.start()
         while not any(job.process for job in dear.jobs[jobs:]):
             time.sleep(0.05)
-        assert dear.stop().status == "ABORTED"
+        assert dear.stop(with_jobs=False).status == "ABORTED"
+        left = dear.jobs[jobs:]
+        for job in left:
+            job.join(60)
+    assert any(job.job_stopped_reason == f"Casemill: execution {dear.run_id}-2 has ended" for job in left)
     assert dear.mail().subject.endswith("was stopped")
     assert new_run("nothing", "900-901").execute().status == "FAILED"
 

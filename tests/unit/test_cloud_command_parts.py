@@ -114,7 +114,7 @@ def test_the_newest_word_counts() -> None:
         entered(9, "WaitArray", "cut off by {"),
         {"id": 8, "stateExitedEventDetails": {"name": "GuardArray", "output": json.dumps({"guard": {"spent_usd": 2}})}},
         entered(7, "GuardArray", {"run": run, "inspect": inspect, "guard": {"spent_usd": 1}}),
-        entered(6, "WatchArray", {"guard": {"unseen": 0}}),
+        entered(6, "WatchArray", {"guard": {"unseen": 0, "busy": 0}}),
         {"id": 5, "type": "TaskScheduled"},
     ]
     assert _known(events) == {"stage": "working", "run": run, "inspect": inspect, "guard": {"spent_usd": 2}}

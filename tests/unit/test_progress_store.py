@@ -98,6 +98,26 @@ def test_first_heartbeat_of_a_resume_comes_before_its_first_case_and_knows_what_
     assert min(found) >= 5
 
 
+def test_a_partition_that_is_worked_again_after_its_record_was_removed_is_seen(tmp_path: Path) -> None:
+    """As the mail of a failed verification advises; a warm guard has read the partition's last heartbeat before."""
+    toy = ToyWorkload({"cases": 8})
+    store, plan = planned(tmp_path, toy)
+    reader = ProgressReader(store, plan.request.run_id, plan.shards)
+    work(store, plan, toy)
+    reader.read()
+    assert [(beat.attempt, beat.state) for beat in reader.heartbeats] == [(1, "finished")]
+    layout, removed = RunLayout(plan.request.run_id), plan.shards.shards[0]
+    (first_object, *_), segments = store.list(f"datasets/d/{removed.split}"), store.list(layout.segments(removed.shard))
+    for key in (layout.commit(removed.shard), first_object.key, *(item.key for item in segments)):
+        store.delete(key)
+    again = ToyWorkload({"cases": 8})
+    stop_at(again, 2, None)
+    with pytest.raises(Killed):
+        work(store, plan, again)
+    reader.read()
+    assert [(beat.attempt, beat.state) for beat in reader.heartbeats] == [(2, "working")]
+
+
 def test_heartbeat_behind_its_commit_records_is_made_good(tmp_path: Path) -> None:
     toy = ToyWorkload({"cases": 12, "empty": [2]})
     store, plan = planned(tmp_path, toy)

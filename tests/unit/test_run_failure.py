@@ -48,6 +48,10 @@ def text_of(bench: CloudBench) -> str:
         ("ABORTED", "by hand", "stopped", ""),
         ("KeyError", '{"errorMessage": "secret content of case 7"}', "crash", "KeyError"),
         ("States.TaskFailed", '{"JobName": "x", "StatusReason": "secret"}', "crash", "States.TaskFailed"),
+        ("Batch.ClientException", "worker:7 is not\n ACTIVE", "crash",
+         "AWS Batch refused the job: worker:7 is not ACTIVE"),
+        ("Batch.ClientException", "", "crash", "Batch.ClientException"),
+        ("Batch.ServerException", "secret", "crash", "Batch.ServerException"),
         ("", "", "crash", "unknown"),
         ("BugError", "[1, 2]", "crash", "BugError"),
         ("BugError", '{"errorMessage": null}', "crash", "BugError"),
@@ -123,6 +127,20 @@ def test_a_finished_data_set_stays_when_a_later_execution_is_merely_stopped(endi
     assert report.published
     assert read_success(bench.store, DATA_SET) is not None
     assert "published and verified" in text_of(bench)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_success_does_not_outlive_an_object_that_was_taken_away_to_be_made_again(gone: bool) -> None:
+    bench = CloudBench(asked_toy()).finished()
+    bench.publish()
+    bench.store.delete(bench.layout.commit("train-00000"))
+    if gone:
+        bench.store.delete(DATA_SET.key("train/train-00000.tfrecord.gz"))
+    report = report_failure(bench.store, bench.run_id, "second", STOPPED)
+    assert report.open_partitions == 1
+    assert report.published is not gone, "records go after a while, and the data set stays what it was"
+    assert (read_success(bench.store, DATA_SET) is None) == gone
+    assert ("published and verified" in text_of(bench)) is not gone
 
 
 def test_stored_data_that_contradicts_itself_takes_success_back() -> None:

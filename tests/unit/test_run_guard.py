@@ -25,10 +25,13 @@ NOW = 100_000.0
 WORKING = JobState(status="PENDING", runnable=2, running=3)
 
 
-def progress(finished: int = 50, planned: int = 100, updated: float | None = NOW - 10) -> Progress:
+def progress(
+    finished: int = 50, planned: int = 100, updated: float | None = NOW - 10, committed: int | None = None
+) -> Progress:
+    shards = finished // 10 if committed is None else committed
     return Progress(
         run_id="toy-1", cases_planned=planned, cases_done=finished, cases_empty=0, cases_failed=0, records=finished * 6,
-        bytes_in=0, shards_planned=10, shards_committed=finished // 10, attempts=4, ends={}, cases_worked=finished,
+        bytes_in=0, shards_planned=10, shards_committed=shards, attempts=4, ends={}, cases_worked=finished,
         records_worked=finished * 6, seconds=100.0, peak_memory_bytes=0, updated=updated, partitions=(),
     )  # fmt: skip
 
@@ -96,8 +99,20 @@ def test_a_projection_from_a_few_cases_stops_nobody_but_what_is_spent_does() -> 
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
-def test_a_job_that_has_ended_is_done_whatever_it_cost(status: str) -> None:
-    assert decide(usd(spent="99"), job=JobState(status=status)).action == "done"
+def test_a_job_that_has_ended_is_done_unless_another_round_would_overspend(status: str) -> None:
+    ended = JobState(status=status)
+    assert decide(usd(spent="9"), job=ended).action == "done"
+    assert decide(usd(spent="99"), job=ended, seen=progress(100)).action == "done", "nothing is left to pay for"
+    # A look that ended the job is asked again where its answer was lost; so is one whose job ended by itself.
+    assert decide(usd(spent="99"), job=ended, seen=progress(99, committed=9)).action == "over_budget"
+    assert decide(usd(spent="5", projected="11"), job=ended).action == "over_budget"
+
+
+def test_the_budget_stops_no_run_whose_shards_are_all_committed() -> None:
+    decision = decide(usd(spent="11"), seen=progress(100))
+    assert decision.action == "move_on"
+    assert decision.why == "every shard is committed; $11.00 are spent, the budget is $10.00"
+    assert not decision.blocked
 
 
 def test_a_queue_that_gives_no_machine() -> None:
@@ -108,6 +123,11 @@ def test_a_queue_that_gives_no_machine() -> None:
     assert (late.action, late.blocked) == ("wait", True)
     assert "4 jobs" in late.why
     assert not late.facts.no_progress
+    for waited, action in ((BLOCKED_SECONDS + 600, "wait"), (BLOCKED_SECONDS + 601, "move_on")):
+        given_up = decide(job=waiting, seen=progress(0, updated=None), submitted=NOW - waited, patience=600.0)
+        assert (given_up.action, given_up.blocked) == (action, True)
+    behind = {"submitted": NOW - 90_000, "patience": 600.0, "busy": NOW - BLOCKED_SECONDS}
+    assert not decide(job=waiting, seen=progress(0, updated=None), **behind).blocked, "others were at work until then"
     one_works = waiting.model_copy(update={"running": 1})
     assert not decide(job=one_works, submitted=NOW - BLOCKED_SECONDS - 1).blocked
 
@@ -164,4 +184,6 @@ def test_a_run_never_works_on_when_its_budget_is_spent(
         assert decision.action != "wait"
     if spent is None and projected is None:
         assert decision.action != "over_budget"
-    assert (decision.action == "done") == (status in ("SUCCEEDED", "FAILED"))
+    if decision.action == "done":
+        assert status in ("SUCCEEDED", "FAILED")
+        assert spent is None or spent < 10 or finished == 100
