@@ -14,7 +14,7 @@ from core.run.plan import Plan
 from core.run.plan_store import read_stored, write_plan
 from core.run.progress import Progress, ProgressReader, progress_text
 from core.run.publish import publish, withdraw
-from core.run.source_tags import replaced_since
+from core.run.source_tags import remember, replaced
 from core.run.worker import PartitionReport
 from core.store import Store
 from core.workload import Workload
@@ -65,7 +65,7 @@ def execute(
     plan = read_stored(store, plan)
     layout = RunLayout(plan.request.run_id)
     committed = {item.key.rpartition("/")[2].removesuffix(".json") for item in store.list(layout.commits)}
-    replaced = replaced_since(store, plan)
+    remember(store, plan)
     lost = take_back_lost(store, plan, committed)
     committed -= set(lost)
     holes = sorted({shard.partition for shard in plan.shards.shards if shard.shard not in committed})
@@ -88,7 +88,7 @@ def execute(
         recalled=sum(report.recalled for report in reports),
         remarks=(
             *_told(lost),
-            *_told_replaced(replaced),
+            *_told_replaced(replaced(store, plan)),
             *dict.fromkeys(report.remark for report in reports if report.remark),
         ),
     )

@@ -1,7 +1,7 @@
 """Whether the source's objects are still those that a run began with.
 
 The plan knows their sizes only, and tags are not part of a run's identity: a copy of the same recordings elsewhere has
-others. So a run that is taken up, or done already, says which objects were replaced, and nothing else changes.
+others. So a run says which objects were replaced since its first start, and nothing else changes.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ class SourceTags(Document):
     tags: dict[str, str]
 
 
-def replaced_since(store: Store, plan: Plan) -> list[str]:
-    """Ids of the cases, in the order of the plan, whose object is there and is another one than at the first start.
+def remember(store: Store, plan: Plan) -> None:
+    """Write down what the source's objects are, unless an earlier start did."""
+    key = RunLayout(plan.request.run_id).source_tags
+    source = open_source(plan.request.source)
+    if source is not None and store.head(key) is None:
+        now = source.tags()
+        wanted = sorted({entry.case.key for entry in plan.cases if entry.case.key})
+        store.put(key, SourceTags(tags={name: now[name] for name in wanted if name in now}).to_bytes())
 
-    The first start writes the tags down.
-    """
+
+def replaced(store: Store, plan: Plan) -> list[str]:
+    """Ids of the cases, in the order of the plan, whose object is there and is another one than :func:`remember` found:
+    replaced, or still being written when its case was read."""
     source = open_source(plan.request.source)
     if source is None:
         return []
+    try:
+        then = SourceTags.model_validate_json(store.get(RunLayout(plan.request.run_id).source_tags)).tags
+    except (FileNotFoundError, ValidationError):
+        return []
     now = source.tags()
     keys = {entry.case.id: entry.case.key for entry in plan.cases if entry.case.key}
-    key = RunLayout(plan.request.run_id).source_tags
-    try:
-        then = SourceTags.model_validate_json(store.get(key)).tags
-    except (FileNotFoundError, ValidationError):
-        found = SourceTags(tags={name: now[name] for name in sorted(set(keys.values())) if name in now})
-        store.put(key, found.to_bytes())
-        return []
     return [case for case, name in keys.items() if name in then and now.get(name, then[name]) != then[name]]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.run.local import run_locally
 from tests.command_line import Answer, casemill
 from tests.tiny_recordings import (
     SHORT_WINDOW_OPTIONS,
@@ -285,6 +286,29 @@ def test_a_recording_that_was_replaced_by_one_of_its_size_is_told(
     anew = command(*arguments, "--name", "second")
     assert anew.json["root_hash"] != first.json["root_hash"]
     assert anew.json["remarks"] == []
+
+
+def test_a_recording_that_grows_while_a_run_reads_it_is_told(
+    command: Command, tiny_cohort: TinyCohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "recordings"
+    shutil.copytree(tiny_cohort.source, source)
+    growing = source / "0003.csv"
+    whole = growing.read_bytes()
+    growing.write_bytes(whole[: len(whole) // 2])
+
+    def work_while_it_grows(*arguments: Any) -> Any:
+        done = run_locally(*arguments)
+        growing.write_bytes(whole)
+        return done
+
+    monkeypatch.setattr("core.run.pipeline.run_locally", work_while_it_grows)
+    answer = command(
+        "run", "--source", source, "--out", tmp_path / "out", "--workers", 1, "--shard-cases", 9, "--json",
+        "--success-threshold", 0, *SHORT_WINDOW_OPTIONS,
+    )  # fmt: skip
+    assert answer.json["verified"] is True
+    assert "replaced since this run began: 1, the first of case 0003" in answer.json["remarks"][0]
 
 
 def test_a_damaged_shard_is_told_and_made_afresh(
