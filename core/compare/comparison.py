@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.compare.drift import Drift, Sampled, Verdict, drift
 from core.compare.side import CaseState, Effort, Feature, Side
+from core.leaves import differing
 from core.run.models import SPLITS, Document, Json, Split
 
 
@@ -276,23 +277,4 @@ def _known_to_both(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple
 
 
 def _differences(first: Any, second: Any) -> tuple[Change, ...]:
-    """Paths (``a.b.0``) whose values differ, in order."""
-    a, b = dict(_leaves(first, "")), dict(_leaves(second, ""))
-    return tuple(
-        Change(path=path, first=a.get(path), second=b.get(path))
-        for path in dict.fromkeys([*a, *b])
-        if (path in a, a.get(path)) != (path in b, b.get(path))
-    )
-
-
-def _leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:
-    children: Iterable[tuple[object, Any]] = ()
-    if isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    if not children or not value:
-        yield path, value
-        return
-    for name, child in children:
-        yield from _leaves(child, f"{path}.{name}" if path else str(name))
+    return tuple(Change(path=path, first=a, second=b) for path, (a, b) in differing(first, second).items())

@@ -15,6 +15,7 @@ from core.run.layout import DataSetLayout, RunLayout
 from core.run.models import Json, RunRequest, ShardPlan
 from core.run.partition import write_partitions
 from core.run.plan import Plan, PlannedCase
+from core.run.rivals import what_differs
 from core.store import Store
 from core.workload import STORED_ESTIMATE, Case
 
@@ -82,10 +83,19 @@ def claim_name(store: Store, request: RunRequest) -> None:
     if owner != request.run_id:
         raise BadRequestError(
             "name_taken",
-            f"the data set {request.data_set!r} belongs to run {owner}, this run is {request.run_id}",
+            f"the data set {request.data_set!r} belongs to run {owner}, this run is {request.run_id}"
+            + _difference(store, owner, request),
             where=store.uri,
             fix="Give another --name, or remove the old data set.",
         )
+
+
+def _difference(store: Store, owner: str, request: RunRequest) -> str:
+    try:
+        names = what_differs(read_request(store, owner), request)
+    except (BadRequestError, IntegrityError):
+        return ""  # the error is that the name is taken, whoever its run was
+    return f"; they differ in: {', '.join(names)}"
 
 
 def read_request(store: Store, run_id: str) -> RunRequest:
