@@ -179,97 +179,106 @@ static int64_t follow(Walk *walk, const uint8_t *packet, int64_t bytes, int64_t 
 }
 
 /*
- * Walk until a packet is not complete, behind a track or device packet, or until there is no room.
- *
- * What changes with every packet stands in variables of its own: the compiler must take every store into a column for
- * one into *walk, and would fetch and store the positions anew each time.
+ * How far a walk has come. It stands beside Walk: the compiler must take a store into any column for one into *walk,
+ * and would fetch and store each of these anew with every packet; of a variable whose address stays here it need not.
  */
-int casemill_walk(Walk *walk) {
-    const uint8_t *const buffer = walk->buffer;
-    const int32_t *const in_force = walk->in_force;
-    const int64_t *const bytes_needed = walk->bytes_needed;
-    const uint8_t *const collected = walk->collected;
-    int64_t *const counts = walk->counts;
-    int64_t *const records = walk->records;
-    int64_t *const record_bytes = walk->record_bytes;
-    double *const good_times = walk->good_times;
-    const int64_t end = walk->end, room = walk->room;
-    int64_t position = walk->position, found = walk->found, good = walk->good, taken = walk->taken;
-    double block_earliest = walk->block_earliest, block_latest = walk->block_latest;
-    int64_t undeclared = 0, bad_time = 0, malformed = 0, met = 0, packets = 0;
-    int stopped = END;
+typedef struct {
+    int64_t position, found, good, taken;
+    int64_t packets, met, undeclared, bad_time, malformed;
+    double earliest, latest;
+} Progress;
 
-    while (end - position >= HEADER_BYTES) {
-        const uint8_t *packet = buffer + position;
+static Progress begin(const Walk *walk) {
+    return (Progress){
+        .position = walk->position, .found = walk->found, .good = walk->good, .taken = walk->taken,
+        .earliest = walk->block_earliest, .latest = walk->block_latest,
+    };
+}
+
+static void keep(Walk *walk, const Progress *done) {
+    walk->counts[RECORD] += done->met;
+    walk->packets += done->packets;
+    walk->read += done->good - walk->good;
+    walk->undeclared += done->undeclared;
+    walk->bad_time += done->bad_time;
+    walk->malformed += done->malformed;
+    walk->position = done->position;
+    walk->found = done->found;
+    walk->good = done->good;
+    walk->taken = done->taken;
+    walk->block_earliest = done->earliest;
+    walk->block_latest = done->latest;
+}
+
+/* A sound record of so many bytes, whose value stands at this place, and those that follow it alike. */
+static inline void take_sound(Walk *walk, Progress *done, const uint8_t *packet, int64_t bytes, int64_t value_at) {
+    const int32_t row = walk->in_force[u16(packet + NUMBER_AT)];
+    const double time = f64(u64(packet + TIME_AT));
+    const int collected = walk->collected[row];
+    int64_t run = 0;
+    walk->good_times[done->good++] = time;
+    done->earliest = earlier(done->earliest, time);
+    done->latest = later(done->latest, time);
+    if (collected)
+        take(walk, done->taken++, row, &time, packet + value_at, 0, 1);
+    if (walk->end - done->position >= bytes && are_alike(packet, walk->buffer + done->position))
+        run = follow(walk, packet, bytes, done->good, done->taken);
+    walk->records[row] += 1 + run;
+    walk->record_bytes[row] += (1 + run) * bytes;
+    if (run) {
+        done->position += run * bytes;
+        done->packets += run;
+        done->met += run;
+        done->good += run;
+        done->taken += collected ? run : 0;
+        done->latest = later(done->latest, walk->good_times[done->good - 1]);
+    }
+}
+
+/* A record packet of so many bytes behind its header. */
+static inline void take_record(Walk *walk, Progress *done, const uint8_t *packet, int64_t length) {
+    done->met += 1;
+    if (length < RECORD_BYTES || u16(packet + HEADER_BYTES) < INFO_BYTES) {
+        done->malformed += 1;
+        return;
+    }
+    const int64_t value_at = HEADER_BYTES + 2 + (int64_t)u16(packet + HEADER_BYTES);
+    const int32_t row = walk->in_force[u16(packet + NUMBER_AT)];
+    if (HEADER_BYTES + length - value_at < walk->bytes_needed[row])
+        done->malformed += 1;
+    else if (row == UNDECLARED)
+        done->undeclared += 1;
+    else if (!is_finite(f64(u64(packet + TIME_AT))))
+        done->bad_time += 1;
+    else
+        take_sound(walk, done, packet, HEADER_BYTES + length, value_at);
+}
+
+/* Walk until a packet is not complete, behind a track or device packet, or until there is no room. */
+int casemill_walk(Walk *walk) {
+    Progress done = begin(walk);
+    int stopped = END;
+    while (stopped == END && walk->end - done.position >= HEADER_BYTES) {
+        const uint8_t *packet = walk->buffer + done.position;
         const uint8_t kind = packet[0];
-        int64_t length = (int64_t)u32(packet + 1);
-        if (length > end - position - HEADER_BYTES)
+        const int64_t length = (int64_t)u32(packet + 1);
+        if (length > walk->end - done.position - HEADER_BYTES)
             break;
-        if (good >= room) {
+        if (done.good >= walk->room) {
             stopped = NO_ROOM;
             break;
         }
-        found = position;
-        position += HEADER_BYTES + length;
-        packets += 1;
-        if (kind != RECORD) {
-            counts[kind] += 1;
-            if (kind != TRACK && kind != DEVICE)
-                continue;
-            stopped = DECLARATION;
-            break;
-        }
-        met += 1;
-        const uint8_t *body = packet + HEADER_BYTES;
-        if (length < RECORD_BYTES || u16(body) < INFO_BYTES) {
-            malformed += 1;
-            continue;
-        }
-        int64_t value_at = 2 + (int64_t)u16(body);
-        double time = f64(u64(body + 2));
-        int32_t row = in_force[u16(body + 10)];
-        if (length - value_at < bytes_needed[row]) {
-            malformed += 1;
-        } else if (row == UNDECLARED) {
-            undeclared += 1;
-        } else if (!is_finite(time)) {
-            bad_time += 1;
+        done.found = done.position;
+        done.position += HEADER_BYTES + length;
+        done.packets += 1;
+        if (kind == RECORD) {
+            take_record(walk, &done, packet, length);
         } else {
-            records[row] += 1;
-            record_bytes[row] += HEADER_BYTES + length;
-            good_times[good] = time;
-            good += 1;
-            block_earliest = earlier(block_earliest, time);
-            block_latest = later(block_latest, time);
-            if (collected[row]) {
-                take(walk, taken, row, &time, body + value_at, 0, 1);
-                taken += 1;
-            }
-            if (end - position >= HEADER_BYTES + length && are_alike(packet, buffer + position)) {
-                int64_t run = follow(walk, packet, HEADER_BYTES + length, good, taken);
-                records[row] += run;
-                record_bytes[row] += run * (HEADER_BYTES + length);
-                position += run * (HEADER_BYTES + length);
-                packets += run;
-                met += run;
-                good += run;
-                taken += collected[row] ? run : 0;
-                block_latest = run ? later(block_latest, good_times[good - 1]) : block_latest;
-            }
+            walk->counts[kind] += 1;
+            stopped = kind == TRACK || kind == DEVICE ? DECLARATION : END;
         }
     }
-    walk->position = position;
-    walk->found = found;
-    counts[RECORD] += met;
-    walk->packets += packets;
-    walk->read += good - walk->good;
-    walk->good = good;
-    walk->block_earliest = block_earliest;
-    walk->block_latest = block_latest;
-    walk->taken = taken;
-    walk->undeclared += undeclared;
-    walk->bad_time += bad_time;
-    walk->malformed += malformed;
+    keep(walk, &done);
     return stopped;
 }
 
