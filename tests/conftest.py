@@ -14,8 +14,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from cdk.node_runtime import use_packaged_node
 from core.cli.main import _guarded
+from core.compile import PLAIN
 from core.recording.native import LIBRARY
-from core.recording.walks import PLAIN
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
@@ -47,7 +47,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWork
 def either_walk(request: pytest.FixtureRequest) -> Iterator[str]:
     """The module's tests once with each walk over recordings."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "compiled" and not LIBRARY.exists():
+        if request.param == "compiled" and not LIBRARY.path.exists():
             pytest.skip("nothing could be compiled on this machine")
         patch.setenv(PLAIN, "1" if request.param == "plain" else "")
         yield request.param
