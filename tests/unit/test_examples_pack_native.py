@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import CDLL
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from core.compile import PLAIN
-from core.examples import pack
+from core.examples import pack, pack_native
 from core.examples.pack import pack_blocks, pack_examples
 from core.examples.pack_native import LIBRARY, Laying, Part
 from core.schema import Field, Kind, Role, Schema
@@ -92,3 +93,18 @@ def test_what_does_not_fit_is_refused() -> None:
     for rows in (np.zeros((5, 2), np.uint16), np.zeros((2, 5), np.uint8).T, np.zeros(5, np.uint8)):
         with pytest.raises(ValueError, match="stand together"):
             Laying(LIBRARY.load(), [*sources, rows], [])
+
+
+@needs_library
+def test_records_are_laid_out_by_the_library_unless_it_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def laying(library: CDLL, *given: Any) -> Laying:
+        taken.append(library)
+        return Laying(library, *given)
+
+    taken: list[CDLL] = []
+    monkeypatch.setattr(pack_native, "Laying", laying)
+    columns = {"number": np.full((3, 1), 7), "x": np.zeros((3, 4, 3), np.float32)}
+    by_library = packed(SCHEMA, columns, pack.BLOCK_BYTES)
+    assert taken == [LIBRARY.usable()]
+    assert plainly(SCHEMA, columns, pack.BLOCK_BYTES) == by_library
+    assert len(taken) == 1

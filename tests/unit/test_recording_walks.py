@@ -18,8 +18,10 @@ from core.compile import PLAIN
 from core.errors import ContentError
 from core.library import LibraryError
 from core.recording import walks
+from core.recording.declare import Register
 from core.recording.model import Recording
-from core.recording.native import LIBRARY
+from core.recording.native import LIBRARY, NativeRecords
+from core.recording.plain import PlainRecords
 from core.recording.vital import read_vital
 from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
 
@@ -184,6 +186,13 @@ def test_a_device_that_shows_its_tracks_to_be_unwanted_late_in_a_block() -> None
     parts = [track(1, "HR"), numeric(1, T, 1), device(1, "B"), numeric(1, T + 1, 2), wave(2, T), text(3, T, "x")]
     for end in range(len(parts) + 1):
         assert_same(header() + b"".join(parts[:end]), {"A/HR"})
+
+
+@needs_library
+def test_the_compiled_walk_is_taken_unless_it_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    for forbidden, kind in (("0", NativeRecords), ("1", PlainRecords)):
+        monkeypatch.setenv(PLAIN, forbidden)
+        assert type(walks.new_records(Register(None), bytearray(64))) is kind
 
 
 def test_recordings_are_read_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:

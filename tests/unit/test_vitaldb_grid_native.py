@@ -12,9 +12,10 @@ from hypothesis.extra.numpy import arrays
 
 from core.compile import PLAIN
 from core.workloads.vitaldb import grid_native
+from core.workloads.vitaldb.clean import drop_contradictions
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURES, Feature
-from core.workloads.vitaldb.grid import impute, normalise, normalised_grid
+from core.workloads.vitaldb.grid import hold_seconds, impute, normalise, normalised_grid, places, take
 from core.workloads.vitaldb.grid_native import LIBRARY
 from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _all_edges, _edges, case_histograms
 from core.workloads.vitaldb.signals import Signals
@@ -141,3 +142,28 @@ def test_rules_of_any_feature() -> None:
             feature = replace(FEATURES[0], gap_holds=gap_holds, after_hold_s=after_hold_s, before=3.0, after=4.0)
             found = compiled(values[:, None], (feature,))
             assert found[:, 0].tolist() == normalise(impute(values, feature), feature).tolist()
+
+
+NO_TIMES, NO_PLACES = np.zeros(3), np.zeros(2, np.int32)
+NO_PRESSURE = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
+STEPS = {
+    "drop_contradictions": lambda: drop_contradictions([NO_PRESSURE] * 3),
+    "median_interval": lambda: hold_seconds(NO_TIMES),
+    "places": lambda: places(NO_TIMES, None, 2.0, 2),
+    "take": lambda: take([(NO_TIMES, NO_PLACES, np.zeros(2))]),
+    "histograms": lambda: counts(np.zeros((2, len(FEATURES)))),
+    "observed_share": lambda: observed_share(np.zeros((2, len(FEATURES))), 0, Configuration()),
+    "normalised_grid": lambda: normalised_grid(np.zeros((2, len(FEATURES)))),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_takes_the_library_unless_it_is_forbidden(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    native = getattr(grid_native, step)
+    monkeypatch.setattr(grid_native, step, lambda library, *given: taken.append(library) or native(library, *given))
+    STEPS[step]()
+    assert taken == [LIBRARY.usable()]
+    monkeypatch.setenv(PLAIN, "1")
+    STEPS[step]()
+    assert len(taken) == 1
