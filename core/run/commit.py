@@ -12,6 +12,7 @@ from core.run.layout import DataSetLayout, RunLayout, shard_path
 from core.run.models import CaseEntry, CommitRecord, PlannedShard, RunRequest, Worker
 from core.run.shard import OpenShard
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 
 def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | None:
@@ -27,7 +28,7 @@ def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | N
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise IntegrityError("commit_damaged", str(error).splitlines()[0], where=layout.commit(shard)) from error
+        raise IntegrityError("commit_damaged", why_unreadable(error), where=layout.commit(shard)) from error
 
 
 def commit_shard(store: Store, request: RunRequest, planned: PlannedShard, shard: OpenShard, made_by: Worker) -> bool:

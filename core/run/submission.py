@@ -17,6 +17,7 @@ from core.run.models import Json, PlannedShard
 from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan, with_partitions
 from core.run.source import open_source
 from core.workload import SelectingWorkload, Workload
+from core.wrong_values import place_of, what_of
 
 DEFAULT_BUDGET_USD = 20.0
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -89,10 +90,8 @@ def read_submission(given: Json | str | bytes) -> Submission:
     except ValidationError as error:
         first = error.errors()[0]
         # Only the field's name and the rule: the value may be anything.
-        field = ".".join(str(part) for part in first["loc"]) or "the input"
-        raise BadRequestError(
-            "bad_submission", f"{field}: {first['msg']}", fix="casemill submit writes inputs that can be read."
-        ) from None
+        what = f"{place_of(first) or 'the input'}: {what_of(first, quote=False)}"
+        raise BadRequestError("bad_submission", what, fix="casemill submit writes inputs that can be read.") from None
 
 
 def locations_of(asked: AskedRun, workload: Workload) -> dict[str, str]:
