@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,9 @@ from core.recording.native import LIBRARY
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
 
 # Before a test imports aws_cdk.
 use_packaged_node()
@@ -72,6 +76,17 @@ def tiny_run(tiny_cohort: TinyCohort, tiny_output: Path) -> Answer:
         "run", *tiny_cohort.options(), "--out", tiny_output, "--name", "tiny", "--shard-cases", 2, "--workers", 1,
         "--json",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """An emulated S3, SNS, SQS and the rest at an address of the module's own. What they hold belongs to the process:
+    buckets are new ones (:meth:`tests.s3_server.S3Server.new_bucket`), and whatever else has a name has one of its
+    test's own."""
+    from tests.s3_server import s3_server  # not at the top: few tests need an emulator
+
+    with s3_server() as found:
+        yield found
 
 
 @pytest.fixture

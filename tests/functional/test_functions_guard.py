@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,17 +14,11 @@ from core.errors import BugError, TransientError
 from core.store import open_store
 from handlers.guard import MOST_UNSEEN
 from handlers.spending import cost_until_next_look
-from tests.functions_bench import QUEUES, FunctionsBench, figures, stub, toy_prices
-from tests.s3_server import S3Server, s3_server
+from tests.functions_bench import QUEUES, FunctionsBench, figures, toy_prices
+from tests.s3_server import S3Server
 
 PARENT = "4c8599fd-0000-4f30-9e8e-000000000000"
 CREATED = 1_772_000_000_000
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -36,13 +29,6 @@ def bench(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> FunctionsBench:
     inspected = found.inspect()
     found.work({**inspected, "array_size": 2})
     return found
-
-
-@pytest.fixture
-def batch(bench: FunctionsBench) -> Iterator[Stubber]:
-    with stub("batch") as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def listed(batch: Stubber, bench: FunctionsBench, *ids: str, queue: str = "spot") -> None:

@@ -18,17 +18,11 @@ from handlers.environment import environment
 from tests.cloud_bench import asked_toy
 from tests.functions_bench import DEFINITION, QUEUES, SOURCES, FunctionsBench, figures, other_run, toy_prices
 from tests.localcloud.alarms import metrics_in_log
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 from tests.storage_faults import Rule
 from tests.toy_workload import build_toy
 
 BAD_GUESS = {"Error": "BugError", "Cause": '{"errorMessage": "KeyError [bug]", "errorType": "BugError"}'}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
