@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -83,16 +84,19 @@ def test_sigterm_while_publishing_says_try_again(
     tiny_run: Answer,
     tiny_output: Path,
     tiny_cohort: TinyCohort,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert tiny_run.code == 0, tiny_run.err
+    # It leaves a page of a run that was stopped.
+    copied = shutil.copytree(tiny_output, tmp_path / "out")
 
     def reclaimed(*arguments: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
     monkeypatch.setattr("core.run.pipeline.publish", reclaimed)
-    answer = command("run", *tiny_cohort.options(), "--out", tiny_output, "--name", "tiny", "--shard-cases", 2)
+    answer = command("run", *tiny_cohort.options(), "--out", copied, "--name", "tiny", "--shard-cases", 2)
     assert answer.code == 75
     assert "error [stopped]" in answer.err
 
