@@ -25,31 +25,75 @@ _SENTENCES = {
     "string_pattern_mismatch": "{input!r} does not fit {pattern}",
     "missing": "missing",
     "extra_forbidden": "not known here",
+    "model_type": "no object with names",
+    "dict_type": "no object with names",
+    "list_type": "no list",
+    "tuple_type": "no list",
+    "string_too_short": "too short a text, {min_length} is the least",
     "value_error": "{error}",
 }
 """By the kinds of pydantic's errors."""
 
 
-def sentence_of(error: Mapping[str, Any]) -> str | None:
+class _Untold:
+    """Stands for a value that is not told."""
+
+    def __repr__(self) -> str:
+        return "it"
+
+
+def sentence_of(error: Mapping[str, Any], *, quote: bool = True) -> str | None:
     """The sentence on one of the ``errors()`` of pydantic's ``ValidationError``; None for a kind that has none here.
+
+    Without ``quote`` the value is not in it.
 
     >>> sentence_of({"type": "greater_than_equal", "input": 0, "ctx": {"ge": 1}})
     '0 is too small, 1 is the least'
     """
     sentence = _SENTENCES.get(error["type"])
-    return sentence.format(input=error["input"], **error.get("ctx", {})) if sentence else None
+    given = error["input"] if quote else _Untold()
+    return sentence.format(input=given, **error.get("ctx", {})) if sentence else None
 
 
-def first_problem(errors: Sequence[Mapping[str, Any]]) -> str:
-    """Where the first of the ``errors()`` of pydantic's ``ValidationError`` is, and what: in our words, or in its own.
+def place_of(error: Mapping[str, Any]) -> str:
+    """Where one of the ``errors()`` is: names and numbers, joined by points; empty for the whole."""
+    return ".".join(map(str, error["loc"]))
 
-    >>> first_problem([{"type": "less_than", "loc": ("disk", 0), "input": 9, "ctx": {"lt": 5}, "msg": ""}])
+
+def what_of(error: Mapping[str, Any], *, quote: bool = True) -> str:
+    """What one of the ``errors()`` is: in our words, or in pydantic's own."""
+    return sentence_of(error, quote=quote) or plain(error["msg"])
+
+
+def first_problem(errors: Sequence[Mapping[str, Any]], *, quote: bool = True) -> str:
+    """Where the first of the ``errors()`` of pydantic's ``ValidationError`` is, and what.
+
+    Without ``quote`` the value itself is not told: what is read on AWS gets into logs and mails, and may be anything.
+
+    >>> error = {"type": "less_than", "loc": ("disk", 0), "input": 9, "ctx": {"lt": 5}, "msg": ""}
+    >>> first_problem([error])
     'disk.0: 9 is too large, it must be below 5'
+    >>> first_problem([error], quote=False)
+    'disk.0: it is too large, it must be below 5'
     """
-    first = errors[0]
-    place = ".".join(map(str, first["loc"]))
-    what = sentence_of(first) or plain(first["msg"])
+    place, what = place_of(errors[0]), what_of(errors[0], quote=quote)
     return f"{place}: {what}" if place else what
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why one of our own documents cannot be read, without its values: what a store or a model raised, in our words.
+
+    >>> why_unreadable(FileNotFoundError("runs/a/pins.json"))
+    'missing'
+    """
+    from pydantic import ValidationError  # not at the top: the command line starts without it
+
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, ValidationError):
+        return first_problem(error.errors(), quote=False)
+    lines = str(error).strip().splitlines()
+    return plain(lines[0]) if lines else type(error).__name__
 
 
 def plain(message: str) -> str:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from core.errors import BadRequestError, BugError, CasemillError, IntegrityError, TransientError
 from core.faults import classify
 from core.run.notices import without_quotes
+from core.wrong_values import first_problem
 from handlers.environment import environment
 
 logger = Logger(log_uncaught_exceptions=False)
@@ -71,10 +72,9 @@ def _parsed(kind: type[Event], event: Json) -> Event:
     try:
         return kind.model_validate(event)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
         # The submission is checked where it is read; everything else is between the state machine and us.
-        raise BugError("bad_event", f"{place}: {first['msg']}", where="the function's event") from None
+        what = first_problem(error.errors(), quote=False)
+        raise BugError("bad_event", what, where="the function's event") from None
 
 
 def _told(error: Exception) -> CasemillError:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -14,11 +15,14 @@ from xdist.scheduler import LoadFileScheduling
 
 from cdk.node_runtime import use_packaged_node
 from core.cli.main import _guarded
+from core.compile import PLAIN
 from core.recording.native import LIBRARY
-from core.recording.walks import PLAIN
 from tests.command_line import Answer, casemill
 from tests.data_set_copy import DataSetCopy
 from tests.tiny_recordings import TinyCohort, write_cohort
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
 
 # Before a test imports aws_cdk.
 use_packaged_node()
@@ -47,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWork
 def either_walk(request: pytest.FixtureRequest) -> Iterator[str]:
     """The module's tests once with each walk over recordings."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "compiled" and not LIBRARY.exists():
+        if request.param == "compiled" and not LIBRARY.path.exists():
             pytest.skip("nothing could be compiled on this machine")
         patch.setenv(PLAIN, "1" if request.param == "plain" else "")
         yield request.param
@@ -72,6 +76,17 @@ def tiny_run(tiny_cohort: TinyCohort, tiny_output: Path) -> Answer:
         "run", *tiny_cohort.options(), "--out", tiny_output, "--name", "tiny", "--shard-cases", 2, "--workers", 1,
         "--json",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """An emulated S3, SNS, SQS and the rest at an address of the module's own. What they hold belongs to the process:
+    buckets are new ones (:meth:`tests.s3_server.S3Server.new_bucket`), and whatever else has a name has one of its
+    test's own."""
+    from tests.s3_server import s3_server  # not at the top: few tests need an emulator
+
+    with s3_server() as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from tests.storage_faults import FaultyApplication
+from tests.tiny_recordings import TinyCohort
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _numbers = itertools.count(1)
@@ -52,6 +53,14 @@ class S3Server:
         """An empty bucket; its name."""
         name = f"casemill-{next(_numbers)}"
         self.client().create_bucket(Bucket=name)
+        return name
+
+    def bucket_of(self, cohort: TinyCohort) -> str:
+        """A bucket with the cohort's table, and its recordings below ``recordings/``; its name."""
+        name, client = self.new_bucket(), self.client()
+        client.put_object(Bucket=name, Key=cohort.clinical.name, Body=cohort.clinical.read_bytes())
+        for file in sorted(cohort.source.iterdir()):
+            client.put_object(Bucket=name, Key=f"recordings/{file.name}", Body=file.read_bytes())
         return name
 
 

@@ -95,13 +95,14 @@ def _attempts(store: Store, root: str) -> list[Attempt]:
     from pydantic import ValidationError
 
     from core.run.models import Attempt
+    from core.wrong_values import why_unreadable
 
     found = []
     for item in store.list(f"{root}/attempts"):
         try:
             found.append(Attempt.model_validate_json(store.get(item.key)))
         except ValidationError as error:
-            raise IntegrityError("attempt_damaged", str(error).splitlines()[0], where=item.key) from error
+            raise IntegrityError("attempt_damaged", why_unreadable(error), where=item.key) from error
     return found
 
 

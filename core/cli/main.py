@@ -76,9 +76,9 @@ def _global_options(
 ) -> None:
     if version:
         from core.code_version import code_version
-        from core.recording.walks import walk_in_use
+        from core.recording.native import LIBRARY
 
-        typer.echo(f"{code_version()} (recordings: {walk_in_use()})")
+        typer.echo(f"{code_version()} (recordings: {LIBRARY.in_use()})")
         raise typer.Exit
 
 

@@ -79,14 +79,13 @@ def packages(names: Sequence[str], lock: str | None, installed: Callable[[str], 
 
 def compiled_libraries() -> list[Finding]:
     """What is compiled: each part is done by Python or a package where there is no library, with the same result."""
-    from core.examples.deflate import deflate_in_use
-    from core.recording.inflate_native import inflate_in_use
-    from core.recording.walks import walk_in_use
+    from core.examples import deflate
+    from core.recording import inflate_native, native
 
     return [
-        compiled("inflating recordings", inflate_in_use()),
-        compiled("reading recordings", walk_in_use()),
-        compiled("compressing shards", deflate_in_use()),
+        compiled("inflating recordings", inflate_native.LIBRARY.in_use()),
+        compiled("reading recordings", native.LIBRARY.in_use()),
+        compiled("compressing shards", deflate.LIBRARY.in_use()),
     ]
 
 

@@ -6,18 +6,13 @@ import ctypes
 import struct
 import zlib
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from core.compile import PLAIN, library_of
 from core.examples.framing import FRAME_BYTES
 from core.examples.overlap import Overlap
-from core.library import LibraryError, address_of, is_plain, load
-
-SOURCE = Path(__file__).with_name("deflate.c")
-LIBRARY = library_of(SOURCE)
+from core.library import CompiledLibrary, LibraryError, address_of
 
 FARTHEST = 32 * 1024
 """How far back deflate can refer (RFC 1951)."""
@@ -66,15 +61,18 @@ class _Deflate(ctypes.Structure):
     )
 
 
-def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled deflate; errors as :func:`core.library.load`, and where what it makes does not inflate."""
-    library = load(path, SOURCE, "casemill_deflate_bytes", _Deflate)
+def _prepare(library: ctypes.CDLL) -> None:
     library.casemill_deflate_find.argtypes = (ctypes.POINTER(_Deflate),)
     library.casemill_deflate_write.argtypes = (ctypes.POINTER(_Deflate), ctypes.c_int)
     library.casemill_clear_registers.restype = None
     if not round_trips(library):
         raise LibraryError("what it makes does not inflate to what went in: its compiler got deflate.c wrong")
-    return library
+
+
+LIBRARY = CompiledLibrary(
+    Path(__file__).with_name("deflate.c"), "casemill_deflate_bytes", _Deflate, _prepare, without="isal"
+)
+"""Without it a member is larger, and takes longer to make."""
 
 
 def round_trips(library: ctypes.CDLL) -> bool:
@@ -87,30 +85,6 @@ def round_trips(library: ctypes.CDLL) -> bool:
         return member is not None and zlib.decompress(member, wbits=31) == sample
     except zlib.error:
         return False
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    try:
-        return load_library()
-    except LibraryError:
-        return None  # the member is then larger, and takes longer to make
-
-
-def usable_library() -> ctypes.CDLL | None:
-    """The library, where there is one and nobody forbids it (``CASEMILL_PLAIN``)."""
-    return None if is_plain() else _library()
-
-
-def deflate_in_use() -> str:
-    """``compiled``, or ``isal`` with the reason."""
-    if is_plain():
-        return f"isal: {PLAIN} is set"
-    try:
-        load_library()
-    except LibraryError as error:
-        return f"isal: {error}"
-    return "compiled"
 
 
 def deflate_member(

@@ -30,7 +30,7 @@ from itertools import chain
 from typing import Any
 
 from core.errors import IntegrityError
-from core.examples.deflate import LEAST_SHARE, Block, deflate_member, usable_library
+from core.examples.deflate import LEAST_SHARE, LIBRARY, Block, deflate_member
 from core.examples.overlap import Overlap
 
 _zlib: Any
@@ -79,7 +79,7 @@ def compress_records(blocks: Iterable[Block], overlap: Overlap, compression: Com
     none: by our own deflate where they repeat one another, else as :func:`compress_blocks`."""
     rest = iter(blocks)
     first = next(rest, b"")
-    library = usable_library() if compression is Compression.GZIP and len(first) else None
+    library = LIBRARY.usable() if compression is Compression.GZIP and len(first) else None
     if library is not None:
         member = deflate_member(library, chain((first,), rest), overlap, _zlib.crc32, LEAST_SHARE)
         if member is not None:
@@ -126,7 +126,7 @@ def decompress_member(data: bytes, compression: Compression = Compression.GZIP) 
 
 
 def _clear_registers() -> None:
-    library = usable_library()
+    library = LIBRARY.usable()
     if library is not None:
         library.casemill_clear_registers()
 

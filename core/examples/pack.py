@@ -190,7 +190,7 @@ def _runs(encoded: list[_FieldBytes], count: int) -> Iterator[tuple[int, int]]:
 def _laying(frame: _Sketch, fields: list[NDArray[np.uint8]], count: int) -> Callable[[int, int], NDArray[np.uint8]]:
     """What lays out the frames ``first`` to ``last`` of a run, [last - first, bytes of one], checksums left open."""
     template = np.ndarray((count, len(frame.data)), np.uint8, frame.data, strides=(0, 1))
-    library = pack_native.usable_library()
+    library = pack_native.LIBRARY.usable()
     if library is not None:
         return pack_native.Laying(library, (template, *fields), frame.parts).records
     sources = (template, *fields)

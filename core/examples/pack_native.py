@@ -1,21 +1,16 @@
-"""Records laid out by the library of ``pack.c``, where there is one (:func:`usable_library`)."""
+"""Records laid out by the library of ``pack.c``, where there is one (:data:`LIBRARY`)."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compile import library_of
-from core.library import LibraryError, address_of, is_plain, load
-
-SOURCE = Path(__file__).with_name("pack.c")
-LIBRARY = library_of(SOURCE)
+from core.library import CompiledLibrary, address_of
 
 _INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 
@@ -26,25 +21,12 @@ class _Piece(ctypes.Structure):
     _fields_ = (("from_", _ADDRESS), ("stride", _INTEGER), ("bytes", _INTEGER))
 
 
-def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled laying out; errors as :func:`core.library.load`."""
-    library = load(path, SOURCE, "casemill_piece_bytes", _Piece)
+def _prepare(library: ctypes.CDLL) -> None:
     library.casemill_lay_out.argtypes = (_ADDRESS, _INTEGER, _INTEGER, _INTEGER, _ADDRESS)
     library.casemill_lay_out.restype = None
-    return library
 
 
-@cache
-def _library() -> ctypes.CDLL | None:
-    try:
-        return load_library()
-    except LibraryError:
-        return None  # numpy then does it
-
-
-def usable_library() -> ctypes.CDLL | None:
-    """The library, where there is one and nobody forbids it."""
-    return None if is_plain() else _library()
+LIBRARY = CompiledLibrary(Path(__file__).with_name("pack.c"), "casemill_piece_bytes", _Piece, _prepare, without="numpy")
 
 
 @dataclass(frozen=True)

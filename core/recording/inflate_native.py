@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.compile import PLAIN, library_of
-from core.library import LibraryError, is_plain, load
+from core.library import CompiledLibrary, LibraryError
 from core.recording.gzip_member import (
     PIECE_BYTES,
     DamagedError,
@@ -24,9 +23,6 @@ from core.recording.gzip_member import (
     Piece,
     crc32,
 )
-
-SOURCE = Path(__file__).with_name("inflate.c")
-LIBRARY = library_of(SOURCE)
 
 _INTEGER = ctypes.c_int64
 _NEEDS_ROOM, _ENDED, _DAMAGED = 1, 2, 3
@@ -73,15 +69,17 @@ class _Inflate(ctypes.Structure):
     )
 
 
-def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled inflate; errors as :func:`core.library.load`, and where a sample does not come out."""
+def _prepare(library: ctypes.CDLL) -> None:
     if sys.byteorder != "little":
         raise LibraryError("it is for machines that store the lowest byte first")
-    library = load(path, SOURCE, "casemill_inflate_bytes", _Inflate)
     library.casemill_inflate.argtypes = (ctypes.POINTER(_Inflate),)
     if not _inflates_sample(library):
         raise LibraryError("a sample does not inflate to what went in: its compiler got inflate.c wrong")
-    return library
+
+
+LIBRARY = CompiledLibrary(
+    Path(__file__).with_name("inflate.c"), "casemill_inflate_bytes", _Inflate, _prepare, without="isal"
+)
 
 
 @cache
@@ -101,24 +99,11 @@ def _inflates_sample(library: ctypes.CDLL) -> bool:
         return False
 
 
-@cache
-def _library() -> tuple[ctypes.CDLL | None, str]:
-    try:
-        return load_library(), "compiled"
-    except LibraryError as error:
-        return None, f"isal: {error}"
-
-
-def inflate_in_use() -> str:
-    """``compiled``, or ``isal`` with the reason."""
-    return f"isal: {PLAIN} is set" if is_plain() else _library()[1]
-
-
 class Members:
     """Makes the members of one file, one after the other: they share what one of them leaves behind."""
 
     def __init__(self) -> None:
-        library = None if is_plain() else _library()[0]
+        library = LIBRARY.usable()
         self._room = None if library is None else Room(library, quick=is_quick(library))
 
     def next(self) -> Member:

@@ -9,16 +9,12 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compile import library_of
-from core.library import address_of, load
+from core.library import CompiledLibrary, address_of
 from core.recording.collect import check_room
 from core.recording.declare import Register
 from core.recording.model import MAXIMUM_SPAN_S
 from core.recording.packets import HEADER_BYTES, RECORD, RECORD_BYTES
 from core.recording.records import Columns, Records
-
-SOURCE = Path(__file__).with_name("walk.c")
-LIBRARY = library_of(SOURCE)
 
 _DECLARATION, _NO_ROOM = 1, 2
 _INTEGERS = ctypes.c_int64
@@ -74,9 +70,7 @@ _CHUNK_ROWS = 1 << 16
 """Samples that are given room at a time; what stands in one never moves."""
 
 
-def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled walk; errors as :func:`core.library.load`."""
-    library = load(path, SOURCE, "casemill_walk_bytes", _Walk)
+def _prepare(library: ctypes.CDLL) -> None:
     library.casemill_walk.argtypes = library.casemill_end_block.argtypes = (ctypes.POINTER(_Walk),)
     library.casemill_end_block.restype = None
     library.casemill_let_go.argtypes = (ctypes.POINTER(_Walk), _INTEGERS)
@@ -85,7 +79,11 @@ def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
     library.casemill_count.restype = None
     library.casemill_sort.argtypes = (_INTEGERS, *[ctypes.c_void_p] * 9)
     library.casemill_sort.restype = None
-    return library
+
+
+LIBRARY = CompiledLibrary(
+    Path(__file__).with_name("walk.c"), "casemill_walk_bytes", _Walk, _prepare, without="plain Python"
+)
 
 
 class _Chunk:

@@ -38,6 +38,7 @@ from core.run.plan import Plan
 from core.run.plan_store import read_plan, read_request
 from core.run.report import RunReport
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 Kind = TypeVar("Kind", bound=Document)
 
@@ -151,7 +152,7 @@ class _Reader:
         try:
             return kind.model_validate_json(data)
         except ValidationError as error:
-            self.documents.problems.append(f"{key} cannot be read: {error.error_count()} fields are not as they should")
+            self.documents.problems.append(f"{key} cannot be read: {why_unreadable(error)}")
             return None
 
     def all(self, folder: str, kind: type[Kind]) -> list[Kind]:

@@ -12,6 +12,7 @@ from core.run.layout import DataSetLayout, RunLayout, shard_path
 from core.run.models import CaseEntry, CommitRecord, PlannedShard, RunRequest, Worker
 from core.run.shard import OpenShard
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 
 def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | None:
@@ -29,7 +30,7 @@ def read_commit(store: Store, layout: RunLayout, shard: str) -> CommitRecord | N
     except ValueError as error:
         raise IntegrityError(
             "commit_damaged",
-            "the commit record cannot be read",
+            f"the commit record cannot be read: {why_unreadable(error)}",
             where=f"{store.uri}/{layout.commit(shard)}",
             fix="Remove it and start the same command again: its shard is worked once more and compared.",
         ) from error

@@ -15,6 +15,7 @@ from core.run.layout import DataSetLayout
 from core.run.models import SPLITS, Document, Manifest, ShardEntry
 from core.run.publish import WHERE_DATA_SETS_ARE, read_success
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 
 class ExportedFile(Document):
@@ -50,7 +51,7 @@ def export_single_files(store: Store, folder: Path) -> list[ExportedFile]:
     try:
         manifest = Manifest.model_validate_json(store.get(layout.manifest))
     except (FileNotFoundError, ValidationError) as error:
-        raise IntegrityError("no_manifest", str(error).splitlines()[0], where=store.uri) from error
+        raise IntegrityError("no_manifest", f"manifest.json: {why_unreadable(error)}", where=store.uri) from error
     _check_outside(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

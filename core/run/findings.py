@@ -26,6 +26,7 @@ from core.run.verify_groups import groups_of
 from core.run.verify_shard import MOST_PROBLEMS, SHARD_CHECKS, ShardFindings, verify_shard
 from core.store import ObjectInfo, Store
 from core.workload import Workload
+from core.wrong_values import why_unreadable
 
 
 class ShardFinding(Document):
@@ -114,7 +115,7 @@ def entry_of(record: CommitRecord) -> ShardEntry:
     try:
         return ShardEntry(**record.model_dump(include=set(ShardEntry.model_fields)))
     except ValidationError as error:
-        raise IntegrityError("commit_damaged", str(error).splitlines()[0], where=record.shard) from error
+        raise IntegrityError("commit_damaged", why_unreadable(error), where=record.shard) from error
 
 
 def believable(

@@ -15,6 +15,7 @@ from core.run.models import Document, PlannedShard, RunRequest, ShardPlan
 from core.run.plan import Plan, PlannedCase
 from core.store import Store
 from core.workload import Case
+from core.wrong_values import why_unreadable
 
 WRITERS = 16
 """Partitions written at the same time: there may be thousands, and what counts on S3 is the waiting."""
@@ -84,7 +85,7 @@ def _read(store: Store, request: RunRequest, partition: int) -> PartitionPlan:
     try:
         found = PartitionPlan.model_validate_json(store.get(RunLayout(request.run_id).partition(partition)))
     except (FileNotFoundError, ValueError) as error:
-        raise _damaged(request, partition, str(error).splitlines()[0]) from error
+        raise _damaged(request, partition, why_unreadable(error)) from error
     if found.plan_sha256 != request.plan_sha256:
         raise _damaged(request, partition, "it belongs to another plan than run.json")
     return found

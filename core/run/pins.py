@@ -8,6 +8,7 @@ from core.errors import IntegrityError
 from core.run.layout import RunLayout
 from core.run.models import Document
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 
 class CloudPins(Document):
@@ -43,5 +44,4 @@ def read_pins(store: Store, run_id: str) -> CloudPins | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        what = str(error).splitlines()[0]
-        raise IntegrityError("pins_damaged", what, where=key, fix="Start the run afresh.") from error
+        raise IntegrityError("pins_damaged", why_unreadable(error), where=key, fix="Start the run afresh.") from error

@@ -18,6 +18,7 @@ from core.run.plan import Plan, PlannedCase
 from core.run.rivals import what_differs
 from core.store import Store
 from core.workload import STORED_ESTIMATE, Case
+from core.wrong_values import why_unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,16 +63,17 @@ def _stored_shards(store: Store, plan: Plan) -> ShardPlan:
     run_id = plan.request.run_id
     stored = read_shard_plan(store, run_id)
     if {shard.shard: shard.cases for shard in stored.shards} != {s.shard: s.cases for s in plan.shards.shards}:
-        raise _damaged(run_id, "the stored shards are not those of these cases")
+        raise _damaged(RunLayout(run_id).root, "the stored shards are not those of these cases")
     return stored
 
 
 def read_shard_plan(store: Store, run_id: str) -> ShardPlan:
     """``plan/shards.json``; ``plan_damaged`` where it is missing or cannot be read."""
+    key = RunLayout(run_id).shards
     try:
-        return ShardPlan.model_validate_json(store.get(RunLayout(run_id).shards))
+        return ShardPlan.model_validate_json(store.get(key))
     except (FileNotFoundError, ValueError) as error:
-        raise _damaged(run_id, str(error).splitlines()[0]) from error
+        raise _damaged(key, why_unreadable(error)) from error
 
 
 def claim_name(store: Store, request: RunRequest) -> None:
@@ -117,7 +119,7 @@ def read_request(store: Store, run_id: str) -> RunRequest:
     except ValidationError as error:
         raise IntegrityError(
             "plan_damaged",
-            "run.json cannot be read",
+            f"run.json cannot be read: {why_unreadable(error)}",
             where=f"{store.uri}/{RunLayout(run_id).root}",
             fix=AFRESH,
         ) from error
@@ -139,7 +141,7 @@ def read_plan(store: Store, run_id: str) -> Plan:
         table = parquet.ParquetFile(pa.BufferReader(store.get(layout.cases))).read(use_threads=False)
         return Plan(request, tuple(_planned_cases(table, request.thresholds is None)), shards)
     except (FileNotFoundError, ValueError, KeyError, pa.ArrowException) as error:
-        raise _damaged(run_id, str(error)) from error
+        raise _damaged(layout.cases, why_unreadable(error)) from error
 
 
 def read_stored(store: Store, plan: Plan) -> Plan:
@@ -156,8 +158,8 @@ def read_stored(store: Store, plan: Plan) -> Plan:
     return Plan(request, plan.cases, read_shard_plan(store, request.run_id))
 
 
-def _damaged(run_id: str, what: str) -> IntegrityError:
-    return IntegrityError("plan_damaged", what, where=RunLayout(run_id).root, fix=AFRESH)
+def _damaged(where: str, what: str) -> IntegrityError:
+    return IntegrityError("plan_damaged", what, where=where, fix=AFRESH)
 
 
 def _cases_to_parquet(plan: Plan) -> bytes:

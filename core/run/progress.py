@@ -21,6 +21,7 @@ from core.run.plan_store import read_request, read_shard_plan
 from core.run.progress_counts import Progress, Seen, ShardOutcomes, add_up, by_partition, is_behind
 from core.store import Store
 from core.workload import Outcome
+from core.wrong_values import why_unreadable
 
 __all__ = ["Progress", "ProgressReader", "progress_text", "read_progress", "read_shards"]
 
@@ -97,7 +98,7 @@ class ProgressReader:
             try:
                 self._attempts[key] = Attempt.model_validate_json(data)
             except ValidationError as error:
-                raise IntegrityError("attempt_damaged", str(error).splitlines()[0], where=key) from error
+                raise IntegrityError("attempt_damaged", why_unreadable(error), where=key) from error
 
     def _read_outcomes(
         self, pool: ThreadPoolExecutor, layout: RunLayout, committed: frozenset[str], beats: dict[int, Heartbeat]

@@ -23,6 +23,7 @@ from core.run.verify import make_check, verify_data_set
 from core.run.verify_shard import ShardFindings, verify_shard
 from core.store import Store
 from core.workload import Workload
+from core.wrong_values import why_unreadable
 
 WHERE_DATA_SETS_ARE = "A data set is the folder datasets/NAME of a finished run: give OUT/datasets/NAME."
 MANIFEST_MARK = b'"casemill-data-set/'
@@ -200,8 +201,7 @@ def read_documents(store: Store, data_set: DataSetLayout) -> tuple[Manifest, Spl
             raise BadRequestError(
                 "not_a_data_set", "this is no data set", where=store.uri, fix=WHERE_DATA_SETS_ARE
             ) from None
-        missing = isinstance(error, FileNotFoundError)
-        what = "manifest.json or split.json is missing" if missing else " ".join(str(error).split())[:300]
+        what = f"manifest.json or split.json: {why_unreadable(error)}"
         raise IntegrityError("no_manifest", what, where=store.uri, fix=WHERE_DATA_SETS_ARE) from error
     return manifest, split
 

@@ -17,6 +17,7 @@ from core.run.models import Json, PlannedShard
 from core.run.plan import RUN_ID_PATTERN, AskedOptions, Plan, PlanOptions, make_plan, with_partitions
 from core.run.source import open_source
 from core.workload import SelectingWorkload, Workload
+from core.wrong_values import place_of, what_of
 
 DEFAULT_BUDGET_USD = 20.0
 LARGEST_SUBMISSION_BYTES = 192 * 1024
@@ -95,10 +96,8 @@ def read_submission(given: Json | str | bytes) -> Submission:
     except ValidationError as error:
         first = error.errors()[0]
         # Only the field's name and the rule: the value may be anything.
-        field = ".".join(str(part) for part in first["loc"]) or "the input"
-        raise BadRequestError(
-            "bad_submission", f"{field}: {first['msg']}", fix="casemill submit writes inputs that can be read."
-        ) from None
+        what = f"{place_of(first) or 'the input'}: {what_of(first, quote=False)}"
+        raise BadRequestError("bad_submission", what, fix="casemill submit writes inputs that can be read.") from None
     size = len(json.dumps(json.dumps(submission.model_dump(mode="json"))))
     if size > LARGEST_SUBMISSION_BYTES:
         raise BadRequestError(

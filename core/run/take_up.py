@@ -17,6 +17,7 @@ from core.run.plan_store import plan_parts, read_plan, write_plan
 from core.run.publish import read_success
 from core.run.submission import AskedRun, Submission, plan_asked
 from core.store import Store
+from core.wrong_values import why_unreadable
 
 if TYPE_CHECKING:
     from core.workload import Workload
@@ -109,7 +110,7 @@ def read_asked(store: Store, run_id: str) -> AskedRun | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise _damaged(key, str(error).splitlines()[0]) from error
+        raise _damaged(key, why_unreadable(error)) from error
 
 
 def _check_same(store: Store, layout: RunLayout, asked: AskedRun) -> None:

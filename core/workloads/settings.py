@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import BadRequestError
-from core.wrong_values import sentence_of
+from core.wrong_values import place_of, what_of
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -30,11 +30,11 @@ def checked_settings(model: type[Settings], given: dict[str, Any], documentation
         return model.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "configuration"
+        name = place_of(first) or "configuration"
         fix = f"See {documentation}."
         if first["type"] == "extra_forbidden":
             near = get_close_matches(name, model.model_fields, n=1)
             what, fix = "there is no such setting", f"Did you mean {near[0]}? {fix}" if near else fix
         else:
-            what = sentence_of(first) or first["msg"]
+            what = what_of(first)
         raise BadRequestError("bad_setting", what, where=name, fix=fix) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from core.store import Store, open_store
 from core.workload import Workload
 from core.workloads.registry import build_workload
 from tests.command_line import casemill
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 from tests.storage_faults import Rule
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort
 
@@ -79,12 +78,6 @@ def plan_run(source: str, clinical: str, output: str) -> Run:
     return Run(source, output, plan, workload)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def _environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in server.environment.items():
@@ -95,11 +88,7 @@ def _environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bucket(server: S3Server, tiny_cohort: TinyCohort) -> str:
-    name, client = server.new_bucket(), server.client()
-    for file in (*tiny_cohort.source.iterdir(), tiny_cohort.clinical):
-        key = file.name if file == tiny_cohort.clinical else f"recordings/{file.name}"
-        client.put_object(Bucket=name, Key=key, Body=file.read_bytes())
-    return name
+    return server.bucket_of(tiny_cohort)
 
 
 @pytest.fixture(scope="module")

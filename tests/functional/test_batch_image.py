@@ -116,9 +116,9 @@ def test_what_is_not_needed_cannot_be_imported(image: StandIn, module: str) -> N
     assert "ModuleNotFoundError" in done.stderr
 
 
-@pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+@pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 def test_the_walk_over_recordings_is_compiled(image: StandIn) -> None:
-    done = image.run_python("from core.recording.walks import walk_in_use; print(walk_in_use())")
+    done = image.run_python("from core.recording.native import LIBRARY; print(LIBRARY.in_use())")
     assert done.stdout == "compiled\n"
 
 

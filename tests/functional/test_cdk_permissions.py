@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,7 +18,7 @@ from core.store import open_store
 from core.workloads.registry import build_workload
 from tests.cdk_policies import Statement, allows, key_statements, managed_policies, roles, statements
 from tests.cdk_templates import VARIANTS
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 from tests.tiny_recordings import SHORT_WINDOWS, TinyCohort
 
 FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
@@ -137,16 +136,10 @@ def test_sources_are_read_only_and_only_below_their_prefix() -> None:
     assert not allows(granted("default")["ComputeJobRole"], "s3:GetObject", "arn:aws:s3:::open-cases/0001.vital")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        for name in (BUCKET, SOURCE):
-            found.client().create_bucket(Bucket=name)
-        yield found
-
-
 def requests_of_a_worker(server: S3Server, cohort: TinyCohort) -> set[tuple[str, str]]:
     """(action, ARN) of what a worker asks of S3: a run with segments, then one that finds objects without records."""
+    for name in (BUCKET, SOURCE):
+        server.client().create_bucket(Bucket=name)
     for file in sorted(cohort.source.rglob("*")):
         if file.is_file():
             key = f"cases/{file.relative_to(cohort.source).as_posix()}"

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from core.cost.account import account
@@ -17,9 +16,8 @@ from core.run.models import RunRequest
 from core.run.plan_store import read_plan
 from core.run.quarantine import QuarantineMessage, quarantine_messages
 from core.run.rounds import job_name
-from handlers.aws.clients import client
 from handlers.command_line.executions import describe
-from tests.cloud_account import CloudAccount, cloud_account
+from tests.cloud_account import CloudAccount
 from tests.cloud_bench import CloudBench, asked_toy
 from tests.command_line import Answer
 from tests.toy_workload import build_toy
@@ -27,24 +25,14 @@ from tests.toy_workload import build_toy
 Command = Callable[..., Answer]
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[CloudAccount]:
-    with cloud_account() as found:
-        yield found
-
-
 @pytest.fixture
-def cloud(shared: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAccount]:
-    for name, value in shared.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+def cloud(cloud: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAccount]:
+    """With the toy workload, and a queue that every test finds empty."""
     monkeypatch.setattr("handlers.command_line.held_messages.WAIT_SECONDS", 0)
     monkeypatch.setattr("core.workloads.registry.build_workload", build_toy)
-    yield shared
-    shared.fail()
-    shared.stop_all()
-    client.cache_clear()
-    shared.empty_queue()
+    yield cloud
+    cloud.fail()
+    cloud.empty_queue()
 
 
 @pytest.fixture

@@ -15,12 +15,11 @@ from botocore.stub import ANY, Stubber
 from core.code_version import code_version
 from core.doctor.findings import State
 from core.run.pins import CloudPins, pin
-from handlers.aws.clients import client
 from handlers.command_line import doctor_account, doctor_compute, doctor_data
 from handlers.command_line.account import Account
 from handlers.command_line.stack import _PLAN, DeployedStack
 from tests.cdk_templates import synthesised
-from tests.cloud_account import CloudAccount, cloud_account
+from tests.cloud_account import CloudAccount
 from tests.command_line import Answer
 
 Command = Callable[..., Answer]
@@ -279,23 +278,11 @@ def test_the_stacks_state(stubs: Callable[[str], Stubber], state: str, wanted: S
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[CloudAccount]:
-    with cloud_account() as account:
-        yield account
-
-
 @pytest.fixture
-def cloud(shared: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAccount]:
-    for name, value in shared.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    client.cache_clear()
+def cloud(cloud: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> CloudAccount:
     # What the emulator lacks answers with an error that is worth trying again, for minutes.
     monkeypatch.setattr(doctor_compute, "_quota", lambda code: 256.0)
-    yield shared
-    shared.stop_all()
-    client.cache_clear()
+    return cloud
 
 
 def findings(answer: Answer) -> Mapping[str, dict[str, str]]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from core.run.layout import RunLayout
 from core.run.submission import read_submission, submission_id
-from handlers.aws.clients import client
-from tests.cloud_account import CloudAccount, cloud_account, service
+from tests.cloud_account import CloudAccount, service
 from tests.cloud_bench import CloudBench, asked_toy
 from tests.command_line import REPOSITORY, Answer, environment
 from tests.storage_faults import Rule
@@ -25,21 +23,10 @@ ASKED = ("--source", "s3://recordings/vital_files", "--clinical", "s3://recordin
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[CloudAccount]:
-    with cloud_account() as account:
-        account.record("recordings", "vital_files")
-        yield account
-
-
-@pytest.fixture
-def cloud(shared: CloudAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudAccount]:
-    for name, value in shared.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    yield shared
-    shared.fail()
-    shared.stop_all()
-    client.cache_clear()
+def account(account: CloudAccount) -> CloudAccount:
+    """With recordings in it."""
+    account.record("recordings", "vital_files")
+    return account
 
 
 def test_an_execution_of_what_is_asked(cloud: CloudAccount, command: Command) -> None:

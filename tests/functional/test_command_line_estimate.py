@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_figures_are_made_anew_from_a_run_and_used(
     asked = ["estimate", *tiny_cohort.options(), "--workers", 1, "--times", path, "--json"]
     seconds = command(*asked).json["seconds"]
     assert seconds["value"] == pytest.approx(tiny_run.json["seconds"], rel=0.5)
+
+
+def test_fit_tells_an_attempt_that_cannot_be_read(
+    command: Command, tiny_run: Answer, tiny_output: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(tiny_output, tmp_path / "out")
+    run = copied / Path(tiny_run.json["run_location"]).relative_to(tiny_output)
+    attempt = next(run.glob("attempts/*/*.json"))
+    attempt.write_text("{}")
+    answer = command("fit", run, "--machine", "x", "--date", "2026-01-31")
+    assert answer.code == 1
+    assert answer.err.startswith(f"error [attempt_damaged] {attempt.relative_to(copied)}: partition: missing")
 
 
 def test_fit_refuses_what_it_cannot_use(

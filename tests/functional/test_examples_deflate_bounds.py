@@ -11,12 +11,12 @@ from core.examples.deflate import LIBRARY
 from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.skipif(
-    not LIBRARY.exists() or sys.platform != "linux", reason="needs the compiled deflate and Linux's mprotect"
+    not LIBRARY.path.exists() or sys.platform != "linux", reason="needs the compiled deflate and Linux's mprotect"
 )
 
 _PROGRAM = """
 import ctypes, mmap, random, sys, zlib
-from core.examples.deflate import _Deflate, load_library
+from core.examples.deflate import LIBRARY, _Deflate
 
 PAGE = mmap.PAGESIZE
 SIZE = 12 * PAGE
@@ -37,7 +37,7 @@ if sys.argv[1] == "before":  # the pages do what the test takes them to do
     ctypes.string_at(data_at - 1, 1)
 if sys.argv[1] == "behind":
     ctypes.string_at(out_at + SIZE, 1)
-library = load_library()
+library = LIBRARY.load()
 LEAST_ROOM = 256  # what one step of the search may give
 rng = random.Random(7)
 refused = matched = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,19 +18,13 @@ from handlers.ends import look_at
 from tests import cloud_bench
 from tests.cloud_bench import SPOT
 from tests.functional.test_functions_guard import PARENT, array, described, figures, listed, look
-from tests.functions_bench import FunctionsBench, stub, toy_prices
-from tests.s3_server import S3Server, s3_server
+from tests.functions_bench import FunctionsBench, toy_prices
+from tests.s3_server import S3Server
 
 HOST_LOST = "Host EC2 (instance i-0123456789abcdef0) terminated."
 OUT_OF_TIME = "Job attempt duration exceeded timeout"
 CHILD = f"{PARENT}:0"
 STOPPED = 1_772_000_500_000
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -48,13 +41,6 @@ def bench(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> FunctionsBench:
     found.cloud.fate = lambda case: ""
     monkeypatch.setattr(cloud_bench, "SPOT", SPOT)
     return found
-
-
-@pytest.fixture
-def batch(bench: FunctionsBench) -> Iterator[Stubber]:
-    with stub("batch") as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def ended(

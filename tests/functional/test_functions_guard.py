@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -17,17 +17,11 @@ from core.store import open_store
 from handlers.environment import environment
 from handlers.guard import UNSEEN_SECONDS
 from handlers.spending import cost_until_next_look
-from tests.functions_bench import QUEUES, FunctionsBench, figures, stub, toy_prices
-from tests.s3_server import S3Server, s3_server
+from tests.functions_bench import QUEUES, FunctionsBench, figures, toy_prices
+from tests.s3_server import S3Server
 
 PARENT = "4c8599fd-0000-4f30-9e8e-000000000000"
 CREATED = 1_772_000_000_000
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -38,13 +32,6 @@ def bench(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> FunctionsBench:
     inspected = found.inspect()
     found.work({**inspected, "array_size": 2})
     return found
-
-
-@pytest.fixture
-def batch(bench: FunctionsBench) -> Iterator[Stubber]:
-    with stub("batch") as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def listed(batch: Stubber, bench: FunctionsBench, *ids: str, queue: str = "spot") -> None:

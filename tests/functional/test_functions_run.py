@@ -19,17 +19,11 @@ from handlers.environment import environment
 from tests.cloud_bench import asked_toy
 from tests.functions_bench import DEFINITION, QUEUES, SOURCES, FunctionsBench, figures, other_run, toy_prices
 from tests.localcloud.alarms import metrics_in_log
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 from tests.storage_faults import Rule
 from tests.toy_workload import build_toy
 
 BAD_GUESS = {"Error": "BugError", "Cause": '{"errorMessage": "KeyError [bug]", "errorType": "BugError"}'}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -203,21 +197,26 @@ def test_after_a_blocked_round_and_for_the_last_one_capacity_is_on_demand(bench:
 
 
 @pytest.mark.parametrize(
-    ("function", "event", "field"),
+    ("function", "event", "what"),
     [
-        ("inspect", {"run_id": "toy-1", "tries": -1, "blocked": False, "execution": "x"}, "tries"),
-        ("verify", {"run_id": "toy-1"}, "group"),
-        ("notify", {"execution": "x", "submission": {}, "secret": "value"}, "secret"),
-        ("notify", {"detail-type": "Something Else", "detail": {"name": "x", "status": "FAILED"}}, "detail-type"),
-        ("notify", {"detail-type": "Step Functions Execution Status Change", "detail": {}}, "detail.name"),
+        ("inspect", {"run_id": "toy-1", "tries": -17, "blocked": False, "execution": "x"},
+         "tries: it is too small, 0 is the least"),
+        ("inspect", {"run_id": "toy-1", "tries": "value", "blocked": False, "execution": "x"},
+         "tries: it is no whole number"),
+        ("verify", {"run_id": "toy-1"}, "group: missing"),
+        ("verify", ["value"], "no object with names"),
+        ("notify", {"execution": "x", "submission": {}, "secret": "value"}, "secret: not known here"),
+        ("notify", {"detail-type": "value", "detail": {"name": "x", "status": "FAILED"}},
+         "detail-type: it is unknown, it must be 'Step Functions Execution Status Change'"),
+        ("notify", {"detail-type": "Step Functions Execution Status Change", "detail": {}}, "detail.name: missing"),
     ],
-)
+)  # fmt: skip
 def test_an_event_of_another_kind_is_refused_by_its_field(
-    bench: FunctionsBench, function: str, event: dict[str, Any], field: str
+    bench: FunctionsBench, function: str, event: Any, what: str
 ) -> None:
-    with pytest.raises(BugError, match=f"{re.escape(field)}.*bad_event") as raised:
+    with pytest.raises(BugError, match="bad_event") as raised:
         bench.send(function, event)
-    assert "value" not in str(raised.value)
+    assert raised.value.what == what
 
 
 def test_groups_that_are_not_there_and_shards_that_are_missing(bench: FunctionsBench) -> None:

@@ -11,14 +11,14 @@ from core.recording.native import LIBRARY
 from tests.command_line import REPOSITORY
 
 pytestmark = pytest.mark.skipif(
-    not LIBRARY.exists() or sys.platform != "linux", reason="needs the compiled walk and Linux's mprotect"
+    not LIBRARY.path.exists() or sys.platform != "linux", reason="needs the compiled walk and Linux's mprotect"
 )
 
 _PROGRAM = """
 import ctypes, mmap, random, sys
 import numpy as np
 from core.recording.declare import Register
-from core.recording.native import NativeRecords, load_library
+from core.recording.native import LIBRARY, NativeRecords
 from tests.recording_bytes import device, numeric, packet, record, text, track, wave
 
 PAGE = mmap.PAGESIZE
@@ -33,7 +33,7 @@ rng = random.Random(7)
 parts = [device(1, "A")] + [track(code, f"X{code}", code=code) for code in range(1, 9)]
 parts += [numeric(code, 1e9 + code, 50, code) for code in range(1, 9)] + [text(9, 1e9, "x"), wave(10, 1e9)]
 parts += [record(2, 1e9, bytes(8), info=18), record(2, 1e9, b""), packet(1, b""), packet(1, bytes(11)), packet(0, b"")]
-library = load_library()
+library = LIBRARY.load()
 taken = 0
 for number in range(6000):
     body = bytearray(b"".join(rng.choices(parts, k=rng.randrange(1, 25))))

@@ -93,19 +93,18 @@ def test_sigterm_while_publishing_says_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert tiny_run.code == 0, tiny_run.err
-    # The report is written anew, without what takes long.
     out = shutil.copytree(tiny_output, tmp_path / "out")
 
     def reclaimed(*arguments: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
-    before = files(tiny_output)
+    before = files(out)
     monkeypatch.setattr("core.run.pipeline.publish", reclaimed)
     answer = command("run", *tiny_cohort.options(), "--out", out, "--name", "tiny", "--shard-cases", 2)
     assert answer.code == 75
     assert "error [stopped]" in answer.err
-    assert files(tiny_output) == before, "the report of a run that is done stays"
+    assert files(out) == before, "the report of a run that is done stays"
 
 
 class SlowRun:

@@ -10,26 +10,22 @@ import pytest
 
 from core.store import open_store
 from tests.command_line import Answer, casemill
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 from tests.tiny_recordings import SHORT_WINDOW_OPTIONS, TinyCohort
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment.items():
+def server(server: S3Server) -> Iterator[S3Server]:
+    """The one that the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
             patch.setenv(name, value)
-        yield running
+        yield server
 
 
 @pytest.fixture(scope="module")
 def bucket(server: S3Server, tiny_cohort: TinyCohort) -> str:
-    """The tiny cohort's recordings and table."""
-    name, client = server.new_bucket(), server.client()
-    for file in (*tiny_cohort.source.iterdir(), tiny_cohort.clinical):
-        key = file.name if file == tiny_cohort.clinical else f"recordings/{file.name}"
-        client.put_object(Bucket=name, Key=key, Body=file.read_bytes())
-    return name
+    return server.bucket_of(tiny_cohort)
 
 
 @pytest.fixture(scope="module")

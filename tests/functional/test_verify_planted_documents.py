@@ -145,6 +145,10 @@ def test_a_manifest_that_points_elsewhere_is_refused(command: Command, copy: Dat
     copy.seal()
     answer = command("verify", copy.folder, "--json")
     assert (answer.code, answer.json["error"]["code"]) == (1, "no_manifest")
+    said = answer.json["error"]["what"]
+    assert said.startswith("manifest.json or split.json: shards.0.path: it does not fit ^")
+    assert "passwd" not in said
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize(
@@ -171,13 +175,25 @@ def test_a_folder_that_is_no_data_set_was_not_found_wrong(
     assert answer.out == ""
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "\x00"])
-def test_a_manifest_that_cannot_be_read(command: Command, copy: DataSetCopy, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "invalid JSON: EOF while"),
+        ("{}", "name: missing"),
+        ("[]", "no object with names"),
+        ("\x00", "invalid JSON: expected value"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read(
+    command: Command, copy: DataSetCopy, tmp_path: Path, content: str, why: str
+) -> None:
     (copy.folder / "manifest.json").write_text(content)
-    answer = command("verify", copy.folder)
-    assert answer.code == 1
-    assert answer.err.startswith("error [no_manifest] ")
-    assert len(answer.err.splitlines()) <= 2
+    exporting = ("export", copy.folder, "--single-file", "--out", tmp_path / "single")
+    for words, place in ((("verify", copy.folder), "manifest.json or split.json"), (exporting, "manifest.json")):
+        answer = command(*words)
+        assert answer.code == 1
+        assert answer.err.startswith(f"error [no_manifest] {copy.folder}: {place}: {why}")
+        assert len(answer.err.splitlines()) <= 2
 
 
 @pytest.mark.parametrize("left", ["run_id", "_SUCCESS", "manifest.json"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
 import subprocess
-import sys
 import tracemalloc
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isal import isal_zlib
 
-from core.compile import PLAIN, CompileError, compile_commands, compile_library, library_of, sources, system_compiler
+from core.compile import PLAIN, compile_commands, system_compiler
 from core.examples import deflate, members
-from core.examples.deflate import LIBRARY, SOURCE, LibraryError, deflate_member, load_library, usable_library
+from core.examples.deflate import LIBRARY, deflate_member
 from core.examples.framing import frame_header
 from core.examples.members import Compression, compress_blocks, compress_records, decompress_member
 from core.examples.overlap import Overlap, find_overlap
 from core.examples.pack import pack_blocks
+from core.library import LibraryError
 from core.run.shard import OpenShard
 from core.schema import Field, Kind, Role, Schema
-from tests.command_line import REPOSITORY
 
-needs_library = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+needs_library = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 needs_compiler = pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
 
 WINDOW, STEP, ROW = 300, 30, 16
@@ -46,7 +45,7 @@ SCHEMA = Schema(
 
 
 def ours(blocks: list[bytes], overlap: Overlap = Overlap()) -> bytes:  # noqa: B008
-    library = usable_library()
+    library = LIBRARY.usable()
     assert library is not None
     member = deflate_member(library, blocks, overlap, zlib.crc32)
     assert member is not None
@@ -155,7 +154,7 @@ def test_windows_in_which_nothing_changes_nearly_vanish() -> None:
 @needs_library
 def test_a_stream_of_many_blocks_keeps_no_more_than_it_needs() -> None:
     columns = windows(noise(9000))
-    deflating = deflate.Deflating(load_library())
+    deflating = deflate.Deflating(LIBRARY.load())
     for block in pack_blocks(SCHEMA, columns):
         deflating.add(block, find_overlap(columns))
         assert deflating._kept <= deflate.FARTHEST
@@ -177,7 +176,7 @@ def test_no_block_is_held_while_the_next_one_is_made() -> None:
             yield pending.pop()
             held.append(last() is not None)
 
-    assert deflate_member(load_library(), shard._hashed(blocks()), Overlap(), zlib.crc32)
+    assert deflate_member(LIBRARY.load(), shard._hashed(blocks()), Overlap(), zlib.crc32)
     assert held == [False] * 4
 
 
@@ -206,8 +205,11 @@ def test_windows_that_do_not_overlap_are_left_to_isal() -> None:
     assert compress_records(blocks, Overlap()) == compress_blocks(blocks)
 
 
+NOWHERE = replace(LIBRARY, source=Path("none.c"))
+
+
 @pytest.mark.parametrize("hide", [lambda patch: patch.setenv(PLAIN, "1"),
-                                  lambda patch: patch.setattr(members, "usable_library", lambda: None)],
+                                  lambda patch: patch.setattr(members, "LIBRARY", NOWHERE)],
                          ids=["forbidden", "not there"])  # fmt: skip
 def test_without_the_library_isal_does_it(
     hide: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
@@ -230,7 +232,7 @@ def test_overlap_is_found_in_views_and_nowhere_else() -> None:
 
 @needs_library
 def test_a_block_for_which_there_is_no_room_is_not_written() -> None:
-    deflating = deflate.Deflating(load_library())
+    deflating = deflate.Deflating(LIBRARY.load())
     deflating.add(random.Random(6).randbytes(5000), Overlap())
     deflating._deflate.out_room = 4000
     deflating._out[:] = 7
@@ -254,9 +256,9 @@ def test_windows_with_rows_of_two_lengths() -> None:
 @needs_compiler
 def test_without_vectors_the_bytes_are_the_same(tmp_path: Path) -> None:
     target = tmp_path / "libdeflate.so"
-    for command in compile_commands(SOURCE, target):
+    for command in compile_commands(LIBRARY.source, target):
         subprocess.run([*command, "-U__SSE2__"], check=True)
-        elsewhere = load_library(target)
+        elsewhere = LIBRARY.load(target)
         for values in (noise(2000), (np.cumsum(noise(2000) - 0.5, 0) * 4).round(), np.ones((2000, ROW))):
             columns = windows(values.astype(np.float32))
             blocks = [bytes(block) for block in pack_blocks(SCHEMA, columns)]
@@ -272,68 +274,8 @@ def test_values_that_come_back_are_found() -> None:
     assert len(assert_inflates(blocks, find_overlap(columns))) < len(columns["x"]) * STEP * 8
 
 
-def test_deflate_is_compiled_where_there_is_a_compiler() -> None:
-    if system_compiler():
-        assert usable_library() is not None, "install the package again: deflate.c is newer"
-
-
-@needs_compiler
-def test_a_library_of_another_source_is_refused(tmp_path: Path) -> None:
-    other = tmp_path / "deflate.c"
-    other.write_text(f"{SOURCE.read_text()}\n")
-    for header in SOURCE.parent.glob("*.h"):
-        shutil.copy(header, tmp_path)
-    compile_library(other, library_of(other))
-    with pytest.raises(LibraryError, match="compiled from another"):
-        load_library(library_of(other))
-    compile_library(SOURCE, tmp_path / "same.so")
-    assert load_library(tmp_path / "same.so")
-
-
-def test_what_is_no_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LibraryError, match="not compiled"):
-        load_library(tmp_path / "libdeflate.so")
-    (tmp_path / "libdeflate.so").write_bytes(b"no library")
-    with pytest.raises(LibraryError, match="cannot be loaded"):
-        load_library(tmp_path / "libdeflate.so")
-
-    def refuse() -> None:
-        raise LibraryError("it is not for this machine")
-
-    monkeypatch.setattr(deflate, "load_library", refuse)
-    deflate._library.cache_clear()
-    try:
-        assert usable_library() is None
-    finally:
-        deflate._library.cache_clear()
-
-
-@needs_compiler
-def test_the_script_compiles_every_source(tmp_path: Path) -> None:
-    headers = [path for source in sources() for path in source.parent.glob("*.h")]
-    for source in (REPOSITORY / "core" / "compile.py", *sources(), *headers):
-        target = tmp_path / source.relative_to(REPOSITORY / "core")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
-    subprocess.run([sys.executable, "-I", "-S", tmp_path / "compile.py"], check=True)
-    assert load_library(tmp_path / "examples" / "libdeflate.so")
-    (tmp_path / "examples" / "deflate.c").write_text("no C")
-    done = subprocess.run([sys.executable, tmp_path / "compile.py"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "deflate.c cannot be compiled" in done.stderr
-
-
-@needs_compiler
-def test_what_does_not_compile_leaves_nothing(tmp_path: Path) -> None:
-    source = tmp_path / "deflate.c"
-    source.write_text("no C")
-    with pytest.raises(CompileError):
-        compile_library(source, library_of(source))
-    assert list(tmp_path.iterdir()) == [source]
-
-
 def test_a_library_that_was_compiled_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     real = deflate.deflate_member
     monkeypatch.setattr(deflate, "deflate_member", lambda *given: real(*given)[:-9] + bytes(9))
-    with pytest.raises(deflate.LibraryError, match="does not inflate"):
-        deflate.load_library()
+    with pytest.raises(LibraryError, match="does not inflate"):
+        LIBRARY.load()

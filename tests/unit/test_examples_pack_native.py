@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from ctypes import CDLL
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from core.compile import PLAIN, system_compiler
+from core.compile import PLAIN
 from core.examples import pack, pack_native
 from core.examples.pack import pack_blocks, pack_examples
-from core.examples.pack_native import LIBRARY, Laying, Part, load_library, usable_library
-from core.library import LibraryError
+from core.examples.pack_native import LIBRARY, Laying, Part
 from core.schema import Field, Kind, Role, Schema
 from tests.unit.test_examples_round_trip import tables
 
-needs_library = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+needs_library = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 
 SCHEMA = Schema(
     fields=(
@@ -40,7 +39,7 @@ def packed(schema: Schema, columns: dict[str, NDArray[Any]], block_bytes: int) -
 def plainly(schema: Schema, columns: dict[str, NDArray[Any]], block_bytes: int) -> list[bytes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLAIN, "1")
-        assert usable_library() is None
+        assert LIBRARY.usable() is None
         return packed(schema, columns, block_bytes)
 
 
@@ -48,7 +47,7 @@ def plainly(schema: Schema, columns: dict[str, NDArray[Any]], block_bytes: int) 
 @settings(deadline=None, max_examples=150)
 @given(table=tables())
 def test_any_records(table: tuple[Schema, dict[str, NDArray[Any]]]) -> None:
-    assert usable_library() is not None
+    assert LIBRARY.usable() is not None
     for block_bytes in (1, 2000, pack.BLOCK_BYTES):
         assert packed(*table, block_bytes) == plainly(*table, block_bytes)
 
@@ -82,7 +81,7 @@ def test_blocks_are_of_whole_records_and_about_as_large_as_wanted() -> None:
 @needs_library
 def test_what_does_not_fit_is_refused() -> None:
     sources = [np.zeros((5, 2), np.uint8), np.zeros((6, 0), np.uint8), np.ones((7, 1), np.uint8)]
-    laying = Laying(load_library(), sources, [Part(2, 0, 1), Part(1, 0, 0), Part(0, 0, 2), Part(0, 1, 2)])
+    laying = Laying(LIBRARY.load(), sources, [Part(2, 0, 1), Part(1, 0, 0), Part(0, 0, 2), Part(0, 1, 2)])
     assert laying.records(1, 3).tolist() == [[1, 0, 0, 0]] * 2
     assert laying.records(5, 5).shape == (0, 4)
     for first, last in ((-1, 2), (3, 2), (0, 6), (6, 6)):
@@ -90,26 +89,22 @@ def test_what_does_not_fit_is_refused() -> None:
             laying.records(first, last)
     for part in (Part(0, 1, 3), Part(0, -1, 1), Part(0, 2, 1), Part(1, 0, 1)):
         with pytest.raises(ValueError, match="within its source"):
-            Laying(load_library(), sources, [part])
+            Laying(LIBRARY.load(), sources, [part])
     for rows in (np.zeros((5, 2), np.uint16), np.zeros((2, 5), np.uint8).T, np.zeros(5, np.uint8)):
         with pytest.raises(ValueError, match="stand together"):
-            Laying(load_library(), [*sources, rows], [])
+            Laying(LIBRARY.load(), [*sources, rows], [])
 
 
-def test_laying_out_is_compiled_where_there_is_a_compiler() -> None:
-    if system_compiler():
-        assert usable_library() is not None, "install the package again: pack.c is newer"
+@needs_library
+def test_records_are_laid_out_by_the_library_unless_it_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def laying(library: CDLL, *given: Any) -> Laying:
+        taken.append(library)
+        return Laying(library, *given)
 
-
-def test_without_a_library_numpy_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise LibraryError("it is not for this machine")
-
-    with pytest.raises(LibraryError, match="not compiled"):
-        load_library(tmp_path / "libpack.so")
-    monkeypatch.setattr(pack_native, "load_library", refuse)
-    pack_native._library.cache_clear()
-    try:
-        assert usable_library() is None
-    finally:
-        pack_native._library.cache_clear()
+    taken: list[CDLL] = []
+    monkeypatch.setattr(pack_native, "Laying", laying)
+    columns = {"number": np.full((3, 1), 7), "x": np.zeros((3, 4, 3), np.float32)}
+    by_library = packed(SCHEMA, columns, pack.BLOCK_BYTES)
+    assert taken == [LIBRARY.usable()]
+    assert plainly(SCHEMA, columns, pack.BLOCK_BYTES) == by_library
+    assert len(taken) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadRequestError
+from core.errors import BadRequestError, IntegrityError
 from core.run.layout import RunLayout
 from core.run.models import Attempt, Heartbeat
 from core.run.plan import Plan, PlanOptions, make_plan
@@ -215,3 +215,13 @@ def test_a_thousand_small_cases_keep_memory_flat_and_time_linear() -> None:
     (_, few), (growth, many) = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
     assert growth < 4e6, f"{growth / 1e6:.1f} MB more for 1,000 cases than for 200"
     assert many < 2 * few, f"{few * 1e3:.2f} ms a case for 200 cases, {many * 1e3:.2f} ms for 1,000"
+
+
+def test_an_attempt_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    store, plan = planned(tmp_path, ToyWorkload({"cases": 4}))
+    key = RunLayout(plan.request.run_id).attempt(0, 1)
+    store.put(key, b"[]")
+    with pytest.raises(IntegrityError) as caught:
+        read_progress(store, plan)
+    assert (caught.value.code, caught.value.where) == ("attempt_damaged", key)
+    assert caught.value.what == "no object with names"

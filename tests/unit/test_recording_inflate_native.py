@@ -8,21 +8,22 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from ctypes import CDLL
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.compile import CompileError, compile_library, library_of, system_compiler
+from core.compile import PLAIN
 from core.library import LibraryError
 from core.recording import inflate_native
 from core.recording.gzip_member import PIECE_BYTES, DamagedError, LibraryMember, Member
-from core.recording.inflate_native import LIBRARY, SOURCE, NativeMember, Room, inflate_in_use, load_library
+from core.recording.inflate_native import LIBRARY, Members, NativeMember, Room
 from tests.deflate_streams import stream
 from tests.recording_bytes import chopped
 
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+pytestmark = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 
 Make = Callable[[], Member]
 
@@ -30,7 +31,7 @@ HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 
 
 def native(quick: bool) -> Make:
-    library = load_library()
+    library = LIBRARY.load()
     if quick and not library.casemill_is_quick():
         pytest.skip("this processor lacks BMI1 or BMI2")
     return lambda: NativeMember(Room(library, quick=quick))
@@ -174,7 +175,7 @@ def test_streams_of_any_codes_come_back(seed: int, size: int) -> None:
     content, member = unusual(seed)
     expected = ("ended before b'more'", content)
     assert zlib_outcome(member + b"more") == expected
-    for quick in (False, True) if load_library().casemill_is_quick() else (False,):
+    for quick in (False, True) if LIBRARY.load().casemill_is_quick() else (False,):
         assert outcome(native(quick)(), member + b"more", size) == expected
 
 
@@ -191,14 +192,14 @@ def test_damage_is_judged_as_zlib_does(data: st.DataObject, seed: int) -> None:
     whole = bytes(member[: data.draw(st.integers(1, len(member)))])
     expected = zlib_outcome(whole)
     size = data.draw(st.sampled_from((1, 17, 500, 10**9)))
-    for quick in (False, True) if load_library().casemill_is_quick() else (False,):
+    for quick in (False, True) if LIBRARY.load().casemill_is_quick() else (False,):
         assert outcome(native(quick)(), whole, size) == expected
     if expected[0].startswith("ended"):  # isal sees some damage only where the next byte is missing
         assert outcome(LibraryMember(), whole, size) == expected
 
 
 def test_one_room_serves_many_members() -> None:
-    library = load_library()
+    library = LIBRARY.load()
     room = Room(library, quick=bool(library.casemill_is_quick()))
     for content in samples(5):
         # The one before left bits, history and codes behind; a repeat beyond the beginning must not find them.
@@ -208,50 +209,27 @@ def test_one_room_serves_many_members() -> None:
         assert outcome(NativeMember(room), gzip.compress(content, 6, mtime=0), 999)[1] == content
 
 
-def test_inflate_is_compiled_where_there_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    if system_compiler():
-        assert inflate_in_use() == "compiled", "install the package again: inflate.c is newer"
-    monkeypatch.setenv("CASEMILL_PLAIN", "1")
-    assert inflate_in_use() == "isal: CASEMILL_PLAIN is set"
-    assert isinstance(inflate_native.Members().next(), LibraryMember)
-
-
 def test_what_cannot_be_loaded_is_left_to_isal(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    def refuse(library: CDLL) -> None:
         raise LibraryError("it is not for this machine")
 
-    monkeypatch.setattr(inflate_native, "load_library", refuse)
-    inflate_native._library.cache_clear()
-    try:
-        assert inflate_in_use() == "isal: it is not for this machine"
-        assert isinstance(inflate_native.Members().next(), LibraryMember)
-    finally:
-        inflate_native._library.cache_clear()
+    assert isinstance(Members().next(), NativeMember)
+    monkeypatch.setattr(inflate_native, "LIBRARY", replace(LIBRARY, prepare=refuse))
+    assert isinstance(Members().next(), LibraryMember)
 
 
-@pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
-def test_a_library_of_another_source_is_refused(tmp_path: Path) -> None:
-    for part in (SOURCE, *SOURCE.parent.glob("inflate_*.h")):
-        (tmp_path / part.name).write_text(part.read_text())
-    other = tmp_path / SOURCE.name
-    compile_library(other, library_of(other))
-    assert load_library(library_of(other))
-    (tmp_path / "inflate_codes.h").write_text((tmp_path / "inflate_codes.h").read_text() + "\n")
-    compile_library(other, tmp_path / "other.so")
-    with pytest.raises(LibraryError, match="compiled from another"):
-        load_library(tmp_path / "other.so")
-    (tmp_path / "inflate_codes.h").write_text("no C")
-    with pytest.raises(CompileError):
-        compile_library(other, library_of(other))
+def test_what_is_forbidden_is_left_to_isal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PLAIN, "1")
+    assert isinstance(Members().next(), LibraryMember)
 
 
 def test_a_machine_of_another_byte_order_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "byteorder", "big")
     with pytest.raises(LibraryError, match="lowest byte first"):
-        load_library()
+        LIBRARY.load()
 
 
 def test_a_library_that_was_compiled_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate_native, "crc32", lambda *given: 0)
     with pytest.raises(LibraryError, match="does not inflate"):
-        load_library()
+        LIBRARY.load()

@@ -6,33 +6,33 @@ import gzip
 import itertools
 import random
 import struct
-import sys
-from pathlib import Path
+from ctypes import CDLL
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import compile as compiling
-from core.compile import PLAIN, CompileError, compile_library, source_digest, system_compiler
+from core.compile import PLAIN
 from core.errors import ContentError
 from core.library import LibraryError
 from core.recording import walks
+from core.recording.declare import Register
 from core.recording.model import Recording
-from core.recording.native import LIBRARY, SOURCE, load_library
+from core.recording.native import LIBRARY, NativeRecords
+from core.recording.plain import PlainRecords
 from core.recording.vital import read_vital
-from core.recording.walks import walk_in_use
 from tests.recording_bytes import device, header, numeric, packet, record, text, track, wave
 
 T = 1_500_000_000.0
-needs_library = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+needs_library = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 
 
 def read(content: bytes, plain: bool, wanted: set[str] | None) -> Recording | str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLAIN, "1" if plain else "0")
-        assert (walk_in_use() == "compiled") is not plain
+        assert (LIBRARY.usable() is None) is plain
         try:
             return read_vital([gzip.compress(content, 1, mtime=0)], wanted, may_stop=True)
         except ContentError as error:
@@ -188,56 +188,18 @@ def test_a_device_that_shows_its_tracks_to_be_unwanted_late_in_a_block() -> None
         assert_same(header() + b"".join(parts[:end]), {"A/HR"})
 
 
-def test_the_walk_is_compiled_where_there_is_a_compiler() -> None:
-    if system_compiler():
-        assert walk_in_use() == "compiled", "install the package again: walk.c is newer"
-
-
-def test_the_plain_walk_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PLAIN, "1")
-    assert walk_in_use() == "plain Python: CASEMILL_PLAIN is set"
-
-
-@pytest.mark.skipif(not system_compiler(), reason="there is no compiler")
-def test_a_library_of_another_source_is_refused(tmp_path: Path) -> None:
-    target = tmp_path / "libwalk.so"
-    compile_library(SOURCE, target)
-    assert load_library(target).casemill_digest().decode() == source_digest(SOURCE)
-    other = tmp_path / "walk.c"
-    other.write_text(f"{SOURCE.read_text()}\n")
-    compile_library(other, tmp_path / "other.so")
-    with pytest.raises(LibraryError, match="compiled from another"):
-        load_library(tmp_path / "other.so")
-
-
-def test_what_is_no_library_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LibraryError, match="not compiled"):
-        load_library(tmp_path / "libwalk.so")
-    (tmp_path / "libwalk.so").write_bytes(b"no library")
-    with pytest.raises(LibraryError, match="cannot be loaded"):
-        load_library(tmp_path / "libwalk.so")
+@needs_library
+def test_the_compiled_walk_is_taken_unless_it_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    for forbidden, kind in (("0", NativeRecords), ("1", PlainRecords)):
+        monkeypatch.setenv(PLAIN, forbidden)
+        assert type(walks.new_records(Register(None), bytearray(64))) is kind
 
 
 def test_recordings_are_read_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    def refuse(library: CDLL) -> None:
         raise LibraryError("it is not for this machine")
 
-    monkeypatch.setattr(walks, "load_library", refuse)
-    walks._library.cache_clear()
-    try:
-        assert walk_in_use() == "plain Python: it is not for this machine"
-        content = header() + device(1, "A") + track(1, "HR") + numeric(1, T, 80)
-        assert read_vital([gzip.compress(content)], None).tracks["A/HR"].values.tolist() == [80.0]
-    finally:
-        walks._library.cache_clear()
-
-
-def test_compiling_says_why_it_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [])
-    with pytest.raises(CompileError, match="no C compiler"):
-        compile_library(SOURCE, tmp_path / "x.so")
-    program = "import sys; sys.exit('syntax error')"
-    monkeypatch.setattr(compiling, "compile_commands", lambda source, target: [[sys.executable, "-c", program]])
-    with pytest.raises(CompileError, match="syntax error"):
-        compile_library(SOURCE, tmp_path / "x.so")
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(walks, "LIBRARY", replace(LIBRARY, prepare=refuse))
+    monkeypatch.delattr(walks, "NativeRecords")
+    content = header() + device(1, "A") + track(1, "HR") + numeric(1, T, 80)
+    assert read_vital([gzip.compress(content)], None).tracks["A/HR"].values.tolist() == [80.0]

@@ -144,9 +144,10 @@ def test_how_an_execution_in_the_cloud_ended_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["verification", "cost", "estimate", "report_document"])
 def test_a_damaged_document_is_told_and_stops_nothing(verified: Bench, name: str) -> None:
-    verified.store.put(getattr(verified.layout, name), b'{"half": ')
+    key = getattr(verified.layout, name)
+    verified.store.put(key, b'{"half": ')
     page = page_of(verified)
-    assert any("cannot be read" in problem for problem in page.verdict.problems)
+    assert f"{key} cannot be read: invalid JSON: EOF while parsing a value at line 1 column 9" in page.verdict.problems
     assert "cannot be read" in html_of(verified)
 
 

@@ -277,6 +277,7 @@ def test_a_record_that_leads_out_of_the_data_set_is_damage(bench: CloudBench) ->
     with pytest.raises(IntegrityError) as caught:
         verify_group(bench.store, bench.run_id, 0, build_toy)
     assert caught.value.code == "commit_damaged"
+    assert caught.value.what.startswith("path: it does not fit ^")
 
 
 @pytest.mark.parametrize("group", [-1, 99])

@@ -225,15 +225,33 @@ def test_what_two_runs_differ_in(tiny_cohort: TinyCohort) -> None:
     assert what_differs(one, one.model_copy(update={"plan_sha256": "ab"})) == (OF_THE_SOURCE,)
 
 
-@pytest.mark.parametrize("part", ["cases", "shards"])
-def test_a_damaged_plan_is_named(part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "content", "what"),
+    [
+        ("cases", b"{}", "parquet "),
+        ("cases", None, "missing"),
+        ("shards", b"{}", "partitions: missing"),
+        ("shards", b"[", "invalid JSON: "),
+        ("shards", None, "missing"),
+        ("request", b"{}", "run.json cannot be read: run_id: missing"),
+    ],
+)
+def test_a_damaged_plan_is_named(part: str, content: bytes | None, what: str) -> None:
     made = toy_plan(4)
     store = open_store("memory://")
     write_plan(store, made)
-    store.put(getattr(RunLayout(made.request.run_id), part), b"{}")
+    key = getattr(RunLayout(made.request.run_id), part)
+    if content is None:
+        store.delete(key)
+    else:
+        store.put(key, content)
     with pytest.raises(IntegrityError) as caught:
         read_plan(store, made.request.run_id)
     assert caught.value.code == "plan_damaged"
+    assert caught.value.what.startswith(what)
+    assert "\n" not in caught.value.what
+    if part != "request":
+        assert caught.value.where == key
 
 
 def test_no_such_run() -> None:
@@ -355,8 +373,16 @@ def test_a_damaged_partition_is_not_worked(damage: Callable[[dict[str, Any]], No
 
 def test_a_missing_partition_is_a_damaged_plan() -> None:
     store, made = stored_plan()
-    with pytest.raises(IntegrityError, match="plan_damaged"):
+    with pytest.raises(IntegrityError, match=r"4\.json: missing \[plan_damaged\]"):
         read_partition(store, made.request, 4)
+
+
+def test_a_partition_of_another_kind_is_told_by_its_field() -> None:
+    store, made = stored_plan()
+    store.put(RunLayout(made.request.run_id).partition(0), b"{}")
+    with pytest.raises(IntegrityError) as caught:
+        read_partition(store, made.request, 0)
+    assert caught.value.what == "partition: missing"
 
 
 def test_a_planner_that_ended_early_is_taken_up_with_its_partitions() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.cli.options import Asked, asked_run, plan_of
 from core.errors import BadRequestError, IntegrityError
 from core.run.pins import CloudPins, pin, read_pins
-from core.run.plan import PlanOptions, make_plan
+from core.run.plan import RUN_ID_PATTERN, PlanOptions, make_plan
 from core.run.submission import (
     AskedRun,
     Submission,
@@ -77,6 +77,27 @@ def test_what_is_no_submission_is_refused_by_the_fields_name(given: Any, field: 
     assert code_of(caught) == "bad_submission"
     assert caught.value.what.startswith(f"{field}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({}, "run_id: missing"),
+        ({"run_id": "Mueller, Anna"}, f"run_id: it does not fit {RUN_ID_PATTERN}"),
+        ({"run_id": "a", "budget_usd": "63,5"}, "budget_usd: it is no number"),
+        ({"run_id": "a", "budget_usd": -63.5}, "budget_usd: it is too small, it must be above 0.0"),
+        ({"run_id": "a", "surprise": "Mueller"}, "surprise: not known here"),
+        (asking(partitions=-63), "asked.partitions: it is too small, 1 is the least"),
+        (asking(source=""), "asked.source: too short a text, 1 is the least"),
+        (asking(thresholds={"salt": "s", "validation": 0.9, "test": 0.8}), "asked: thresholds must rise from 0 to 1"),
+        (["Mueller"], "the input: no object with names"),
+        ("Mueller", "the input: invalid JSON: expected value at line 1 column 1"),
+    ],
+)
+def test_what_is_no_submission_is_told_in_our_words_and_without_the_value(given: Any, what: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        read_submission(given)
+    assert caught.value.what == what
 
 
 @given(st.one_of(st.text(max_size=40), st.recursive(
@@ -305,6 +326,17 @@ def test_the_first_pins_hold() -> None:
     with pytest.raises(IntegrityError) as caught:
         pin(bench.store, later)
     assert caught.value.code == "pins_damaged"
+    assert (caught.value.where, caught.value.what) == (bench.layout.pins, "run_id: missing")
+
+
+def test_a_stored_request_that_cannot_be_read_is_damage() -> None:
+    bench = CloudBench(asked_toy())
+    bench.plan()
+    bench.store.put(bench.layout.asked, b'{"workload": "Vital DB"}')
+    with pytest.raises(IntegrityError) as caught:
+        read_asked(bench.store, bench.run_id)
+    assert (caught.value.code, caught.value.where) == ("plan_damaged", bench.layout.asked)
+    assert caught.value.what.startswith("workload: it does not fit ^")
 
 
 def test_a_job_definition_without_its_revision_pins_nothing() -> None:

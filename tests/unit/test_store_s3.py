@@ -14,26 +14,21 @@ import pytest
 
 from core.errors import BadRequestError, CasemillError, FatalError, TransientError
 from core.store import ObjectInfo, Store, open_object, open_store
-from tests.s3_server import CREDENTIALS, S3Server, s3_server
+from tests.s3_server import CREDENTIALS, S3Server
 from tests.storage_faults import Rule
 
 DATA = bytes(range(256)) * 4000
 
 
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
-
-
 @pytest.fixture
-def server(shared_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    for name, value in shared_server.environment.items():
+def server(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The one that the environment names, without faults, and with little patience for them."""
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CASEMILL_STORAGE_RETRY_SECONDS", "20")
     monkeypatch.setenv("CASEMILL_STORAGE_READ_SECONDS", "0.3")
-    shared_server.faults.reset()
-    return shared_server
+    server.faults.reset()
+    return server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.compile import PLAIN, system_compiler
-from core.library import LibraryError
+from core.compile import PLAIN
 from core.workloads.vitaldb import grid_native
+from core.workloads.vitaldb.clean import drop_contradictions
 from core.workloads.vitaldb.configuration import Configuration
 from core.workloads.vitaldb.features import FEATURES, Feature
-from core.workloads.vitaldb.grid import impute, normalise, normalised_grid
-from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
+from core.workloads.vitaldb.grid import hold_seconds, impute, normalise, normalised_grid, places, take
+from core.workloads.vitaldb.grid_native import LIBRARY
 from core.workloads.vitaldb.quality import HISTOGRAM_BINS, _all_edges, _edges, case_histograms
 from core.workloads.vitaldb.signals import Signals
 from core.workloads.vitaldb.windows import count_windows, observed_share
 
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+pytestmark = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 
 some_values = st.one_of(
     st.just(float("nan")),
@@ -35,7 +34,7 @@ rows = st.integers(0, 40).flatmap(lambda length: arrays(np.float64, (length, len
 
 def plain(monkeypatch: pytest.MonkeyPatch, grid: np.ndarray) -> tuple[bytes, dict[str, list[int]]]:
     monkeypatch.setenv(PLAIN, "1")
-    assert usable_library() is None
+    assert LIBRARY.usable() is None
     found = normalised_grid(grid).tobytes(), counts(grid)
     monkeypatch.setenv(PLAIN, "0")
     return found
@@ -43,7 +42,7 @@ def plain(monkeypatch: pytest.MonkeyPatch, grid: np.ndarray) -> tuple[bytes, dic
 
 def compiled(grid: np.ndarray, features: tuple[Feature, ...] = FEATURES) -> np.ndarray:
     """Normalised by the variant for every processor, and by this one's, which must be the same."""
-    library = load_library()
+    library = LIBRARY.load()
     found, quick = (
         grid_native.normalised_grid(library, grid, features, quick) for quick in (False, grid_native.is_quick(library))
     )
@@ -61,7 +60,7 @@ def counts(grid: np.ndarray) -> dict[str, list[int]]:
 def test_any_grid(grid: np.ndarray) -> None:
     with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore", invalid="ignore"):
         expected = plain(patch, grid)
-        assert usable_library() is not None
+        assert LIBRARY.usable() is not None
         assert (normalised_grid(grid).tobytes(), counts(grid)) == expected
         assert compiled(grid).tobytes() == expected[0]
 
@@ -95,7 +94,7 @@ def test_every_edge_and_its_neighbours() -> None:
     for feature in FEATURES:
         edges = _edges(feature)
         near = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf), [np.inf, -np.inf]])
-        found = grid_native.histograms(load_library(), near[:, None], edges[None])[0]
+        found = grid_native.histograms(LIBRARY.load(), near[:, None], edges[None])[0]
         expected = np.bincount(np.searchsorted(edges, near, side="right"), minlength=HISTOGRAM_BINS + 2)
         assert found.tolist() == expected.tolist()
 
@@ -108,7 +107,7 @@ def test_edges_stand_at_equal_distances_as_the_library_takes_for_granted() -> No
 
 def test_two_edges() -> None:
     values = np.array([-4.0, -3.0, -1.0, 0.0, 0.25, np.inf, -np.inf, np.nan])
-    found = grid_native.histograms(load_library(), values[:, None], np.array([[-3.0, 0.0]]))
+    found = grid_native.histograms(LIBRARY.load(), values[:, None], np.array([[-3.0, 0.0]]))
     assert found.tolist() == [[2, 2, 3]]
 
 
@@ -125,15 +124,15 @@ def test_any_observed_share(grid: np.ndarray, window_s: int, step_s: int, horizo
         patch.setenv(PLAIN, "1")
         expected = observed_share(grid, count, configuration)
         patch.setenv(PLAIN, "0")
-        assert usable_library() is not None
+        assert LIBRARY.usable() is not None
         found = observed_share(grid, count, configuration)
     assert (found.shape, found.dtype, found.tobytes()) == (expected.shape, np.float32, expected.tobytes())
 
 
 def test_no_window_may_go_beyond_the_grid() -> None:
     with pytest.raises(ValueError, match="beyond"):
-        grid_native.observed_share(load_library(), np.zeros((10, 2)), 2, 6, 5)
-    assert grid_native.observed_share(load_library(), np.zeros((11, 2)), 2, 6, 5).tolist() == [[1, 1], [1, 1]]
+        grid_native.observed_share(LIBRARY.load(), np.zeros((10, 2)), 2, 6, 5)
+    assert grid_native.observed_share(LIBRARY.load(), np.zeros((11, 2)), 2, 6, 5).tolist() == [[1, 1], [1, 1]]
 
 
 def test_rules_of_any_feature() -> None:
@@ -145,20 +144,26 @@ def test_rules_of_any_feature() -> None:
             assert found[:, 0].tolist() == normalise(impute(values, feature), feature).tolist()
 
 
-def test_the_steps_are_compiled_where_there_is_a_compiler() -> None:
-    if system_compiler():
-        assert usable_library() is not None, "install the package again: grid.c is newer"
+NO_TIMES, NO_PLACES = np.zeros(3), np.zeros(2, np.int32)
+NO_PRESSURE = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
+STEPS = {
+    "drop_contradictions": lambda: drop_contradictions([NO_PRESSURE] * 3),
+    "median_interval": lambda: hold_seconds(NO_TIMES),
+    "places": lambda: places(NO_TIMES, None, 2.0, 2),
+    "take": lambda: take([(NO_TIMES, NO_PLACES, np.zeros(2))]),
+    "histograms": lambda: counts(np.zeros((2, len(FEATURES)))),
+    "observed_share": lambda: observed_share(np.zeros((2, len(FEATURES))), 0, Configuration()),
+    "normalised_grid": lambda: normalised_grid(np.zeros((2, len(FEATURES)))),
+}
 
 
-def test_what_is_no_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise LibraryError("it is not for this machine")
-
-    with pytest.raises(LibraryError, match="not compiled"):
-        load_library(tmp_path / "libgrid.so")
-    monkeypatch.setattr(grid_native, "load_library", refuse)
-    grid_native._library.cache_clear()
-    try:
-        assert usable_library() is None
-    finally:
-        grid_native._library.cache_clear()
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_takes_the_library_unless_it_is_forbidden(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    native = getattr(grid_native, step)
+    monkeypatch.setattr(grid_native, step, lambda library, *given: taken.append(library) or native(library, *given))
+    STEPS[step]()
+    assert taken == [LIBRARY.usable()]
+    monkeypatch.setenv(PLAIN, "1")
+    STEPS[step]()
+    assert len(taken) == 1

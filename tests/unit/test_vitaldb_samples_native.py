@@ -15,9 +15,9 @@ from core.compile import PLAIN
 from core.workloads.vitaldb import grid_native
 from core.workloads.vitaldb.clean import Pressure, drop_contradictions
 from core.workloads.vitaldb.grid import _median, hold_seconds, places, resample, take
-from core.workloads.vitaldb.grid_native import LIBRARY, load_library, usable_library
+from core.workloads.vitaldb.grid_native import LIBRARY
 
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="nothing could be compiled on this machine")
+pytestmark = pytest.mark.skipif(not LIBRARY.path.exists(), reason="nothing could be compiled on this machine")
 
 Found = TypeVar("Found")
 
@@ -34,10 +34,10 @@ def both_ways(work: Callable[[], Found]) -> tuple[Found, Found]:
     """With the library, and without it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PLAIN, "1")
-        assert usable_library() is None
+        assert LIBRARY.usable() is None
         plain = work()
         patch.setenv(PLAIN, "0")
-        assert usable_library() is not None
+        assert LIBRARY.usable() is not None
         return work(), plain
 
 
@@ -66,7 +66,7 @@ def test_any_median(found: list[float], seed: int, times: int) -> None:
     native, plain = both_ways(lambda: hold_seconds(recorded))
     assert native == plain
     if len(recorded) > 1:
-        assert grid_native.median_interval(load_library(), recorded) == np.median(np.diff(recorded))
+        assert grid_native.median_interval(LIBRARY.load(), recorded) == np.median(np.diff(recorded))
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 9, 10, 17, 1000, 20_001])
@@ -77,19 +77,19 @@ def test_medians_of_intervals_in_an_order(count: int, kind: str) -> None:
         kind
     ]
     times = np.concatenate([[0.0], np.cumsum(found)])
-    assert grid_native.median_interval(load_library(), times) == np.median(np.diff(times))
+    assert grid_native.median_interval(LIBRARY.load(), times) == np.median(np.diff(times))
 
 
 def test_where_the_median_takes_too_long_numpy_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     times = np.cumsum(np.random.default_rng(1).random(5000) * 100)
     expected = _median(np.diff(times))
-    assert grid_native.median_interval(load_library(), times) == expected
+    assert grid_native.median_interval(LIBRARY.load(), times) == expected
     monkeypatch.setattr(grid_native, "_MEDIAN_ROUNDS", 2)
-    assert grid_native.median_interval(load_library(), times) is None
+    assert grid_native.median_interval(LIBRARY.load(), times) is None
     assert hold_seconds(times) == expected * 1.5
     # What has no order at all must not go on for ever, nor lead out of the array.
     monkeypatch.setattr(grid_native, "_MEDIAN_ROUNDS", 64)
-    assert grid_native.median_interval(load_library(), np.full(100, np.nan)) is None
+    assert grid_native.median_interval(LIBRARY.load(), np.full(100, np.nan)) is None
 
 
 pressures = st.lists(
@@ -166,4 +166,4 @@ def test_rows_that_are_taken_together() -> None:
     native, plain = both_ways(work)
     assert native == plain
     with pytest.raises(ValueError, match="lengths"):
-        grid_native.take(load_library(), [(*tracks[0], np.empty(50)), (*tracks[1], np.empty(49))])
+        grid_native.take(LIBRARY.load(), [(*tracks[0], np.empty(50)), (*tracks[1], np.empty(49))])

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Annotated, Any, get_args, get_type_hints
 
 import pytest
 import typer
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.cli import workload_options
 from core.cli.options import OWN_FIELDS, Asked, asked_run, cache_of, locations, over_a_cohort
 from core.cli.workload_options import chosen_options, parameters_of_workloads, settings_of
 from core.errors import BadRequestError, BugError
 from core.workloads.registry import build_workload, options_of, workload_names
+from core.workloads.settings import checked_settings
 from tests.command_line import REPOSITORY
+
+
+class Odd(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    size: int = Field(default=1, ge=1)
+    marks: dict[str, int] = {}
+    day: date | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Odd:
+        if self.size == 7:
+            raise ValueError("seven is unlucky")
+        return self
+
 
 DECLARED = [(name, options) for name in workload_names() if (options := options_of(name))]
 
@@ -112,6 +130,25 @@ def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(BadRequestError) as caught:
         asked_run(Asked(workload="trajectory", setting=["windows=3"]))
     assert code_of(caught) == ("bad_setting", "windows")
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "what", "fix"),
+    [
+        ({"size": -1}, "size", "-1 is too small, 1 is the least", "See docs/x.md."),
+        ({"size": True}, "size", "True is no number", "See docs/x.md."),
+        ({"sise": 3}, "sise", "there is no such setting", "Did you mean size? See docs/x.md."),
+        ({"other": 3}, "other", "there is no such setting", "See docs/x.md."),
+        ({"marks": {"a": "b"}}, "marks.a", "'b' is no whole number", "See docs/x.md."),
+        ({"day": "never"}, "day", "input should be a valid date or datetime, input is too short", "See docs/x.md."),
+        ({"size": 7}, "configuration", "seven is unlucky", "See docs/x.md."),
+    ],
+)
+def test_a_wrong_setting_is_told_in_our_words(given: dict[str, Any], where: str, what: str, fix: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        checked_settings(Odd, given, "docs/x.md")
+    assert code_of(caught) == ("bad_setting", where)
+    assert (caught.value.what, caught.value.fix) == (what, fix)
 
 
 def test_what_is_asked_is_complete_without_a_source() -> None:

@@ -90,7 +90,7 @@ Pressure = tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]
 def drop_contradictions(pressures: Sequence[Pressure]) -> list[int]:
     """Systolic, diastolic and mean of one source, in this order: valid samples of the :func:`inconsistent_seconds`
     become invalid; how many of each."""
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         return grid_native.drop_contradictions(library, pressures, PRESSURE_TOLERANCE_MMHG)
     wrong = inconsistent_seconds(

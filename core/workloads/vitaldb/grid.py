@@ -37,7 +37,7 @@ _SAMPLED = 128
 
 
 def _median_interval(times: Floats) -> float:
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     found = None if library is None else grid_native.median_interval(library, times)
     return _median(np.diff(times)) if found is None else found
 
@@ -78,7 +78,7 @@ def places(times: Floats, valid: NDArray[np.bool_] | None, hold_s: float, length
 
     Those that are not ``valid`` [n] do not count; None: all are.
     """
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         return grid_native.places(library, times, valid, hold_s, length)
     if valid is not None:
@@ -99,7 +99,7 @@ def places(times: Floats, valid: NDArray[np.bool_] | None, hold_s: float, length
 def take(taken: Sequence[tuple[Floats, Places, Floats]]) -> None:
     """Of each ``values, where, row``, fill the row [length] with the values at these places, NaN at -1; ``where``
     [length] is of as many samples. All rows are of one length."""
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         grid_native.take(library, taken)
         return
@@ -141,7 +141,7 @@ def normalise(values: Floats, feature: Feature) -> NDArray[np.float32]:
 
 def normalised_grid(grid: Floats) -> NDArray[np.float32]:
     """The measured grid [T, 16] imputed and normalised, [T, 16], time-major in memory."""
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         return grid_native.normalised_grid(library, grid, FEATURES, grid_native.is_quick(library))
     rows = np.empty((len(FEATURES), len(grid)), np.float32)

@@ -1,4 +1,4 @@
-"""The steps of the grid by the library of ``grid.c``, where there is one (:func:`usable_library`).
+"""The steps of the grid by the library of ``grid.c``, where there is one (:data:`LIBRARY`).
 
 Each function gives what numpy gives to the bit; arrays are taken as they stand in memory, so that all must be whole
 (C-contiguous) and of the kinds that are named.
@@ -14,12 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compile import library_of
-from core.library import LibraryError, address_of, is_plain, load
+from core.library import CompiledLibrary, address_of
 from core.workloads.vitaldb.features import Feature
-
-SOURCE = Path(__file__).with_name("grid.c")
-LIBRARY = library_of(SOURCE)
 
 Floats = NDArray[np.float64]
 Valid = NDArray[np.bool_]
@@ -70,15 +66,12 @@ class _Mirrored(ctypes.Structure):
     _fields_ = (("rule", _Rule), ("pressure", _Pressure))
 
 
-def load_library(path: Path = LIBRARY) -> ctypes.CDLL:
-    """The compiled steps; errors as :func:`core.library.load`."""
-    library = load(path, SOURCE, "casemill_grid_bytes", _Mirrored)
+def _prepare(library: ctypes.CDLL) -> None:
     for name, arguments in _ARGUMENTS.items():
         function = getattr(library, name)
         function.argtypes = arguments
         function.restype = None
     library.casemill_median_interval.restype = _NUMBER
-    return library
 
 
 _ARGUMENTS = {
@@ -92,17 +85,9 @@ _ARGUMENTS = {
 }
 
 
-@cache
-def _library() -> ctypes.CDLL | None:
-    try:
-        return load_library()
-    except LibraryError:
-        return None  # numpy then does it, to the same bits
-
-
-def usable_library() -> ctypes.CDLL | None:
-    """The library, where there is one and nobody forbids it."""
-    return None if is_plain() else _library()
+LIBRARY = CompiledLibrary(
+    Path(__file__).with_name("grid.c"), "casemill_grid_bytes", _Mirrored, _prepare, without="numpy"
+)
 
 
 def drop_contradictions(

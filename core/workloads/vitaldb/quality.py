@@ -50,7 +50,7 @@ def loss_figures(loss: LossReport) -> Json:
 
 def case_histograms(signals: Signals) -> dict[str, NDArray[np.int64]]:
     """Per feature, int64 [1 + bins + 1]: measured seconds below, in and above the clinical range."""
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         return dict(zip(FEATURE_NAMES, grid_native.histograms(library, signals.grid, _all_edges()), strict=True))
     return {feature.name: _histogram(values, feature) for values, feature in zip(signals.grid.T, FEATURES, strict=True)}

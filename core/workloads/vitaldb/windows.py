@@ -42,7 +42,7 @@ def targets(grid: NDArray[np.float32], count: int, configuration: Configuration)
 
 def observed_share(grid: NDArray[np.float64], count: int, configuration: Configuration) -> NDArray[np.float32]:
     """Share of each window's seconds that were measured, [n, 16], from the grid [T, 16] with its NaN."""
-    library = grid_native.usable_library()
+    library = grid_native.LIBRARY.usable()
     if library is not None:
         return grid_native.observed_share(library, grid, count, configuration.window_s, configuration.step_s)
     observed = ~np.isnan(grid)
