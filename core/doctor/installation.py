@@ -79,12 +79,13 @@ def packages(names: Sequence[str], lock: str | None, installed: Callable[[str], 
 
 def compiled_libraries() -> list[Finding]:
     """What is compiled: each part is done by Python or a package where there is no library, with the same result."""
-    from core.examples import deflate
+    from core.examples import deflate, pack_native
     from core.recording import inflate_native, native
 
     return [
         compiled("inflating recordings", inflate_native.LIBRARY.in_use()),
         compiled("reading recordings", native.LIBRARY.in_use()),
+        compiled("laying out examples", pack_native.LIBRARY.in_use()),
         compiled("compressing shards", deflate.LIBRARY.in_use()),
     ]
 

@@ -142,7 +142,7 @@ def test_a_commit_record_that_cannot_be_read_is_named() -> None:
     with pytest.raises(IntegrityError) as caught:
         read_commits(bench.store, bench.plan)
     assert caught.value.code == "commit_damaged"
-    assert caught.value.what == "shard: missing"
+    assert caught.value.what == "the commit record cannot be read: shard: missing"
 
 
 def test_twenty_racing_on_a_folder(undisturbed: dict[str, str], tmp_path: Path) -> None:
