@@ -150,6 +150,7 @@ class SlowRun:
 def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> None:
     """A connection that breaks is told to every process by SIGHUP, and nothing can be written from then on."""
     slow = SlowRun(write_cohort(tmp_path / "csv", seconds=4000), tmp_path / "out")
+    one_shard = ("--shard-cases", "12", "--workers", "1")
     ours, theirs = pty.openpty()
 
     def in_the_terminal() -> None:
@@ -157,7 +158,7 @@ def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> No
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     process = subprocess.Popen(
-        [*COMMAND, *map(str, slow.arguments)],
+        [*COMMAND, *map(str, slow.arguments), *one_shard],
         stdin=theirs, stdout=theirs, stderr=theirs, env=environment(), start_new_session=True,
         preexec_fn=in_the_terminal,
     )  # fmt: skip
@@ -165,7 +166,8 @@ def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> No
     reader = threading.Thread(target=lambda: [None for _ in iter(lambda: read_terminal(ours), b"")], daemon=True)
     reader.start()
     try:
-        while slow.committed() < 1:
+        # With the first heartbeat a worker is at work; before, it has nothing that could be lost.
+        while not list(slow.output.glob("runs/*/progress/*.json")):
             assert process.poll() is None
             time.sleep(0.01)
     finally:
@@ -173,7 +175,7 @@ def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> No
     # Not killed; which code it is, nobody can read: what it had to say could not be written.
     assert process.wait(timeout=200) in (75, 130)
     ends = [json.loads(path.read_text())["why"] for path in slow.output.glob("runs/*/attempts/*/*.json")]
-    assert set(ends) == ({"finished"} if ignored else {"finished", "interrupted"})
+    assert set(ends) == {"finished"} if ignored else "interrupted" in ends
     assert slow.output.joinpath("datasets", "slow", "_SUCCESS").exists() == ignored
 
 
