@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from core.errors import CasemillError
 from core.run.case_cache import CacheUse
 from core.run.layout import DataSetLayout, RunLayout, shard_path
 from core.run.local import LocalJob, WorkloadFactory, run_locally
@@ -88,7 +89,7 @@ def execute(
         recalled=sum(report.recalled for report in reports),
         remarks=(
             *_told(lost),
-            *_told_replaced(replaced(store, plan)),
+            *_told_replaced(store, plan),
             *dict.fromkeys(report.remark for report in reports if report.remark),
         ),
     )
@@ -123,7 +124,12 @@ def _told(lost: Sequence[str]) -> tuple[str, ...]:
     return (f"shards that were committed and were no longer there were made again: {len(lost)}, the first {lost[0]}",)
 
 
-def _told_replaced(cases: Sequence[str]) -> tuple[str, ...]:
+def _told_replaced(store: Store, plan: Plan) -> tuple[str, ...]:
+    try:
+        cases = replaced(store, plan)
+    except CasemillError as error:
+        # All is done and verified: a source that went away since takes nothing of it back.
+        return (f"whether objects in the source were replaced since this run began is not known: {error.what}",)
     if not cases:
         return ()
     what = f"objects in the source that were replaced since this run began: {len(cases)}, the first of case {cases[0]}"

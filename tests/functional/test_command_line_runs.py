@@ -311,6 +311,25 @@ def test_a_recording_that_grows_while_a_run_reads_it_is_told(
     assert "replaced since this run began: 1, the first of case 0003" in answer.json["remarks"][0]
 
 
+def test_a_source_that_goes_away_after_the_work_takes_nothing_back(
+    command: Command, tiny_cohort: TinyCohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "recordings"
+    shutil.copytree(tiny_cohort.source, source)
+
+    def work_then_unmount(*arguments: Any) -> Any:
+        done = run_locally(*arguments)
+        source.rename(tmp_path / "elsewhere")
+        return done
+
+    monkeypatch.setattr("core.run.pipeline.run_locally", work_then_unmount)
+    answer = command(
+        "run", "--source", source, "--out", tmp_path / "out", "--workers", 1, "--json", *SHORT_WINDOW_OPTIONS
+    )
+    assert (answer.code, answer.json["verified"]) == (0, True)
+    assert "replaced since this run began is not known" in answer.json["remarks"][0]
+
+
 def test_a_damaged_shard_is_told_and_made_afresh(
     command: Command, tiny_run: Answer, tiny_output: Path, tiny_cohort: TinyCohort, tmp_path: Path
 ) -> None:
