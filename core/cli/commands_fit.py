@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def fit(
-    runs: Annotated[list[str], typer.Argument(help="Finished runs of one workload: OUT/runs/RUN_ID.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Finished runs of one workload: OUT/runs/RUN_ID or OUT/datasets/NAME.")
+    ],
     machine: Annotated[str, typer.Option(help="The machine that they ran on, in words, for the record.")],
     date: Annotated[str, typer.Option(help="When, for the record: 2026-01-31.")],
     made_by: Annotated[str, typer.Option(help="How the runs were made, for the record.")] = "casemill run",

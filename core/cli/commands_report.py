@@ -22,7 +22,9 @@ WHILE_STOPPED = "The run was not finished when this page was written. casemill r
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="The run: OUT/runs/RUN_ID, a folder or s3://.")],
+    run: Annotated[
+        str, typer.Argument(help="The run: OUT/runs/RUN_ID, or its data set, OUT/datasets/NAME; a folder or s3://.")
+    ],
     out: Annotated[
         str | None, typer.Option(help="File to write to, or s3://; OUT/runs/RUN_ID/report.html if not given.")
     ] = None,

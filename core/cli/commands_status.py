@@ -21,7 +21,7 @@ REFRESH_SECONDS = 2.0
 
 
 def status(
-    run: Annotated[str, typer.Argument(help="The run: OUT/runs/RUN_ID.")],
+    run: Annotated[str, typer.Argument(help="The run: OUT/runs/RUN_ID, or its data set, OUT/datasets/NAME.")],
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every 2 seconds until the run is finished.")
     ] = False,
@@ -31,7 +31,7 @@ def status(
 
     With --watch, exit code 0: published; 1: not verified; 130: left with Ctrl-C. The run itself is not touched.
 
-    Example: casemill status out/runs/vitaldb-0123456789ab --watch
+    Example: casemill status out/datasets/first --watch
     """
     from core.run.plan_store import read_request
     from core.run.progress import ProgressReader, read_shards

@@ -68,6 +68,17 @@ def test_status_of_a_finished_run(command: Command, tiny_run: Answer, tiny_outpu
     assert "verified and published" in text.out
 
 
+def test_a_run_is_found_by_its_data_set(
+    command: Command, tiny_run: Answer, tiny_output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_output)
+    for location in (tiny_output / "datasets" / "tiny", "datasets/tiny/", f"runs/{tiny_run.json['run_id']}"):
+        found = command("status", location, "--json").json
+        assert (found["run_id"], found["verified"]) == (tiny_run.json["run_id"], True)
+    page = command("report", "datasets/tiny", "--out", tmp_path / "page.html", "--no-viewer", "--json")
+    assert page.json["report"] == str(tmp_path / "page.html")
+
+
 def test_the_report_is_written_again(command: Command, tiny_run: Answer, tiny_output: Path, tmp_path: Path) -> None:
     location = tiny_output / "runs" / tiny_run.json["run_id"]
     answer = command("report", location, "--out", tmp_path / "page.html", "--json")
