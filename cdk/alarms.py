@@ -76,11 +76,13 @@ ALARMS = (
         "reason point at the source or at a setting of the workload.",
     ),
     AlarmSpec(
-        "over-budget", "OverBudget", "Maximum", 1,
-        happened="The guard stopped a run because it would have cost more than its budget.",
-        means="What is committed stays, and no data set was published.",
-        to_do="Look at what it cost (casemill cost): many lost seconds mean reclaimed machines. Submit the same run "
-        "with a higher budget; only what is missing is done.",
+        "over-budget", "BudgetAtRisk", "Maximum", 1,
+        happened="The guard stopped a run because it would have cost more than its budget, or no price is known and "
+        "nothing will stop the run.",
+        means="Stopped: what is committed stays, and no data set was published. Otherwise it works on.",
+        to_do="Stopped: look at what it cost (casemill cost): many lost seconds mean reclaimed machines. Submit the "
+        "same run with a higher budget; only what is missing is done. Otherwise: look into the guard's log why it gets "
+        "no prices, and stop the run if it may not go on (casemill stop).",
     ),
     AlarmSpec(
         "reclaims", "ReclaimsLastHour", "Maximum", 3,

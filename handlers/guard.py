@@ -82,8 +82,7 @@ def _figures(decision: GuardDecision) -> Figures:
         "ReclaimsLastHour": (float(facts.reclaims_last_hour), Unit.Count),
         "NoProgress": (float(facts.no_progress), Unit.Count),
         "QueueBlocked": (float(facts.blocked), Unit.Count),
-        "OverBudget": (float(decision.action == "over_budget"), Unit.Count),
-        "BudgetUnwatched": (float(spending.unwatched), Unit.Count),
+        "BudgetAtRisk": (float(decision.action == "over_budget" or spending.at_risk), Unit.Count),
     }
     if facts.rate is not None:
         figures["CasesPerSecond"] = (facts.rate, Unit.CountPerSecond)

@@ -29,7 +29,7 @@ VARIABLES = {
     "POWERTOOLS_METRICS_NAMESPACE": "Casemill",
 }
 
-QUIET = {"ReclaimsLastHour": 0.0, "NoProgress": 0.0, "QueueBlocked": 0.0, "OverBudget": 0.0}
+QUIET = {"ReclaimsLastHour": 0.0, "NoProgress": 0.0, "QueueBlocked": 0.0, "BudgetAtRisk": 0.0}
 GOOD = {"RunsSucceeded": 1.0, "RunsFailed": 0.0, "VerificationsFailed": 0.0, "SuccessRate": 100.0}
 BAD = {**GOOD, "RunsSucceeded": 0.0, "RunsFailed": 1.0}
 
@@ -39,7 +39,7 @@ TROUBLES: tuple[tuple[str, dict[str, float], set[str]], ...] = (
     ("three reclaims", {**QUIET, "ReclaimsLastHour": 3.0}, {"reclaims"}),
     ("no progress", {**QUIET, "NoProgress": 1.0}, {"no-progress"}),
     ("nobody comes", {**QUIET, "QueueBlocked": 1.0}, {"queue-blocked"}),
-    ("over budget", {**QUIET, "OverBudget": 1.0}, {"over-budget"}),
+    ("over budget", {**QUIET, "BudgetAtRisk": 1.0}, {"over-budget"}),
     ("too few usable", {**BAD, "SuccessRate": 94.9}, {"run-failed", "success-rate"}),
     ("just enough usable", {**GOOD, "SuccessRate": 95.0}, set()),
     ("unverified", {**BAD, "VerificationsFailed": 1.0}, {"run-failed", "verification-failed"}),

@@ -17,6 +17,9 @@ RECLAIM_WINDOW_SECONDS = 3600.0
 NO_PROGRESS_SECONDS = 1800.0
 """No case, no start, no end of an attempt for this long while machines work is worth an alarm."""
 
+UNWATCHED_SECONDS = 900.0
+"""Of machines at work without any price that is known: somebody must look, for no budget stops them."""
+
 BLOCKED_SECONDS = 900.0
 """This long with children waiting and nobody at work in the queue, no machine is coming; one starts within minutes."""
 
@@ -83,6 +86,11 @@ class Spending(Document):
     def unwatched(self) -> bool:
         """Whether machines worked and nothing of it has a price: the budget stops nobody."""
         return self.spent_usd is None and self.unknown_seconds > 0
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether that has gone on for too long to be a request for a price that failed once."""
+        return self.unwatched and self.unknown_seconds > UNWATCHED_SECONDS
 
 
 class GuardFacts(Document):

@@ -43,7 +43,7 @@ def dashboard(variant: str = "default") -> dict[str, Any]:
         ("run-failed", "RunsFailed", "Sum", "GreaterThanOrEqualToThreshold", 1),
         ("verification-failed", "VerificationsFailed", "Sum", "GreaterThanOrEqualToThreshold", 1),
         ("success-rate", "SuccessRate", "Minimum", "LessThanThreshold", 95),
-        ("over-budget", "OverBudget", "Maximum", "GreaterThanOrEqualToThreshold", 1),
+        ("over-budget", "BudgetAtRisk", "Maximum", "GreaterThanOrEqualToThreshold", 1),
         ("reclaims", "ReclaimsLastHour", "Maximum", "GreaterThanOrEqualToThreshold", 3),
         ("no-progress", "NoProgress", "Maximum", "GreaterThanOrEqualToThreshold", 1),
         ("queue-blocked", "QueueBlocked", "Maximum", "GreaterThanOrEqualToThreshold", 1),

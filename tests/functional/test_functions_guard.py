@@ -96,7 +96,7 @@ def test_a_round_that_works_is_waited_for(
     assert 0 < answer["spent_usd"] < answer["projected_usd"] < 20
     told = figures(capsys.readouterr().out)
     assert told["CasesFinished"] > 10
-    assert (told["CasesPlanned"], told["BudgetUnwatched"], told["OverBudget"]) == (30, 0, 0)
+    assert (told["CasesPlanned"], told["BudgetAtRisk"]) == (30, 0)
     assert told["SpentUsd"] == pytest.approx(answer["spent_usd"])
     assert b"cases" in open_store(bench.output).get(f"runs/{bench.run_id}/PROGRESS.txt")
 
@@ -120,7 +120,7 @@ def test_over_the_budget_the_job_is_ended_and_a_higher_one_lets_it_go_on(
     answer = look(bench, budget_usd=1)
     assert answer["action"] == "over_budget"
     assert answer["spent_usd"] >= 1
-    assert figures(capsys.readouterr().out)["OverBudget"] == 1
+    assert figures(capsys.readouterr().out)["BudgetAtRisk"] == 1
     listed(batch, bench, PARENT)
     described(batch, array(RUNNING=2, SUCCEEDED=2))
     assert look(bench, budget_usd=100 * answer["spent_usd"])["action"] == "wait"
@@ -162,8 +162,9 @@ def test_what_the_machines_cost_until_the_next_look_counts(bench: FunctionsBench
 
 
 def test_without_prices_the_budget_is_not_watched_and_that_is_said(
-    bench: FunctionsBench, batch: Stubber, capsys: pytest.CaptureFixture[str]
+    bench: FunctionsBench, batch: Stubber, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.run.guard.UNWATCHED_SECONDS", 0)
     bench.set_prices(PriceBook())
     listed(batch, bench, PARENT)
     described(batch, array(RUNNING=2, SUCCEEDED=2))
@@ -172,7 +173,7 @@ def test_without_prices_the_budget_is_not_watched_and_that_is_said(
     assert (answer["spent_usd"], answer["projected_usd"]) == (None, None), "unknown, not zero"
     assert "the budget is not watched" in answer["why"]
     told = figures(capsys.readouterr().out)
-    assert told["BudgetUnwatched"] == 1
+    assert told["BudgetAtRisk"] == 1
     assert not {"SpentUsd", "ProjectedUsd"} & set(told)
 
 

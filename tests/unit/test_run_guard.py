@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.run.guard import (
     BLOCKED_SECONDS,
     NO_PROGRESS_SECONDS,
+    UNWATCHED_SECONDS,
     GuardDecision,
     GuardView,
     JobState,
@@ -187,3 +188,11 @@ def test_a_run_never_works_on_when_its_budget_is_spent(
     if decision.action == "done":
         assert status in ("SUCCEEDED", "FAILED")
         assert spent is None or spent < 10 or finished == 100
+
+
+@pytest.mark.parametrize(
+    ("spent", "unknown", "expected"),
+    [(None, UNWATCHED_SECONDS + 1, True), (None, UNWATCHED_SECONDS, False), (Decimal(1), 1e9, False)],
+)
+def test_a_budget_that_nobody_can_watch(spent: Decimal | None, unknown: float, expected: bool) -> None:
+    assert Spending(budget_usd=Decimal(10), spent_usd=spent, unknown_seconds=unknown).at_risk is expected
