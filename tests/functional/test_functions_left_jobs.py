@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,16 +9,10 @@ from botocore.stub import Stubber
 
 from core.errors import TransientError
 from tests.functional.test_functions_guard import CREATED, PARENT, array, described
-from tests.functions_bench import QUEUES, FunctionsBench, stub
-from tests.s3_server import S3Server, s3_server
+from tests.functions_bench import QUEUES, FunctionsBench
+from tests.s3_server import S3Server
 
 OTHER = PARENT.replace("4c", "5d")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as found:
-        yield found
 
 
 @pytest.fixture
@@ -35,13 +28,6 @@ def bench(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> FunctionsBench:
 def name(bench: FunctionsBench) -> str:
     """Of the round's job."""
     return str(bench.inspect()["job_name"])
-
-
-@pytest.fixture
-def batch(bench: FunctionsBench) -> Iterator[Stubber]:
-    with stub("batch") as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def listed(batch: Stubber, name: str, queue: str, *ids: str) -> None:
