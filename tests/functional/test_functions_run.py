@@ -397,11 +397,3 @@ def test_stopping_keeps_a_data_set_that_was_published(bench: FunctionsBench) -> 
     assert open_store(bench.output).head("datasets/toy/_SUCCESS") is not None
     [mail] = bench.mailbox.read()
     assert "published and verified" in mail.text
-
-
-def test_an_environment_with_gaps_is_named(bench: FunctionsBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CASEMILL_TOPIC")
-    monkeypatch.setenv("CASEMILL_OUTPUT", "/tmp")
-    environment.cache_clear()
-    with pytest.raises(BugError, match=r"CASEMILL_OUTPUT, CASEMILL_TOPIC.*bad_environment"):
-        bench.inspect()

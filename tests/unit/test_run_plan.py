@@ -21,7 +21,6 @@ from core.run.models import SPLITS, SplitDocument, Thresholds
 from core.run.partition import count_partitions, read_partition
 from core.run.plan import Plan, PlanOptions, checked_options, make_plan, plan_digest
 from core.run.plan_store import read_plan, write_plan
-from core.run.rivals import OF_THE_SOURCE, what_differs
 from core.run.source import StoreSource, open_source
 from core.run.split import split_of
 from core.store import Store, open_store
@@ -185,44 +184,6 @@ def test_a_plan_reads_back_as_written(tiny_cohort: TinyCohort) -> None:
     before = {item.key: store.get(item.key) for item in store.list()}
     write_plan(store, plan(tiny_cohort, "1-14", data_set="named", partitions=2))
     assert {item.key: store.get(item.key) for item in store.list()} == before
-
-
-def test_the_name_of_another_run_is_taken(tiny_cohort: TinyCohort) -> None:
-    store = open_store("memory://")
-    write_plan(store, plan(tiny_cohort, data_set="mine"))
-    other = plan(tiny_cohort, "1-5", data_set="mine")
-    with pytest.raises(BadRequestError) as caught:
-        write_plan(store, other)
-    assert caught.value.code == "name_taken"
-    assert caught.value.what.endswith("; they differ in: cases")
-    assert not store.list(RunLayout(other.request.run_id).root)
-
-
-def test_a_name_is_taken_by_a_run_of_which_nothing_is_left(tiny_cohort: TinyCohort) -> None:
-    store = open_store("memory://")
-    first = plan(tiny_cohort, data_set="mine")
-    write_plan(store, first)
-    store.delete(RunLayout(first.request.run_id).request)
-    with pytest.raises(BadRequestError, match=rf"belongs to run {first.request.run_id}, this run is [^;]*$"):
-        write_plan(store, plan(tiny_cohort, "1-5", data_set="mine"))
-
-
-def test_what_two_runs_differ_in(tiny_cohort: TinyCohort) -> None:
-    one = plan(tiny_cohort).request
-    other = one.model_copy(
-        update={
-            "run_id": "another",
-            "configuration": {**one.configuration, "window_s": 7, "profiles": []},
-            "shard_cases": one.shard_cases + 1,
-            "code_version": "0.2",
-            "plan_sha256": "ab",
-            "notes": ("a note",),
-        }
-    )
-    assert what_differs(one, other) == ("window_s", "profiles", "shard_cases", "the code")
-    salted = one.model_copy(update={"thresholds": Thresholds(salt="other", validation=0.1, test=0.2)})
-    assert what_differs(one, salted) == ("salt",)
-    assert what_differs(one, one.model_copy(update={"plan_sha256": "ab"})) == (OF_THE_SOURCE,)
 
 
 @pytest.mark.parametrize(
