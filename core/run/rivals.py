@@ -16,8 +16,8 @@ OF_THE_SOURCE = "what is in the source or the clinical table"
 
 
 def what_differs(one: RunRequest, other: RunRequest) -> tuple[str, ...]:
-    """Names of the settings that differ, in the order of ``run.json`` and last what only the other has; their values may
-    be long, and are left out."""
+    """Names of the settings that differ, in the order of ``run.json`` and last what only the other has; their values
+    may be long, and are left out."""
     found = differing(one.model_dump(mode="json", by_alias=True), other.model_dump(mode="json", by_alias=True))
     names = dict.fromkeys(filter(None, map(_name, found)))
     return tuple(names) or (OF_THE_SOURCE,)
