@@ -150,7 +150,7 @@ class SlowRun:
 def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> None:
     """A connection that breaks is told to every process by SIGHUP, and nothing can be written from then on."""
     slow = SlowRun(write_cohort(tmp_path / "csv", seconds=4000), tmp_path / "out")
-    one_shard = ("--shard-cases", "12", "--workers", "1")
+    one_shard = ("--shard-cases", "12")
     ours, theirs = pty.openpty()
 
     def in_the_terminal() -> None:
@@ -172,6 +172,8 @@ def test_a_terminal_that_goes_loses_nothing(tmp_path: Path, ignored: bool) -> No
             time.sleep(0.01)
     finally:
         os.close(ours)
+    # The system tells the session's leader only; it is a shell mostly, and tells all processes of its jobs.
+    os.killpg(process.pid, signal.SIGHUP)
     # Not killed; which code it is, nobody can read: what it had to say could not be written.
     assert process.wait(timeout=200) in (75, 130)
     ends = [json.loads(path.read_text())["why"] for path in slow.output.glob("runs/*/attempts/*/*.json")]
