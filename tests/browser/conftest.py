@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize, sync_playwright
 
 from core.report.write import Viewing, make_page
 from core.store import open_store
 from core.workloads.registry import build_workload
+from tests.browser.stalls import BrowserStalledError, any_stalled, scroll_to
 from tests.command_line import casemill
 from tests.synthetic_run import SyntheticRun, write_synthetic_run
 
@@ -27,6 +28,7 @@ FLAGS = (
 PICTURES = Path(__file__).parents[2] / "browser"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+MOST_TRIES = 4
 
 
 @dataclass
@@ -43,8 +45,7 @@ class Opened:
         page = self.page
         height = page.evaluate("document.documentElement.scrollHeight")
         for place in range(0, height, 500):
-            page.evaluate(f"scrollTo(0, {place})")
-            page.wait_for_timeout(15)
+            scroll_to(page, place)
         page.wait_for_function("[...document.querySelectorAll('.chart')].every((chart) => chart.dataset.drawn)")
 
     def text(self, selector: str) -> str:
@@ -78,6 +79,10 @@ class Opener:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
 
+    def stalled(self) -> bool:
+        """Whether the browser has stopped to draw one of the pages."""
+        return any_stalled(page for context in self._browser.contexts for page in context.pages)
+
     def __call__(self, file: Path, size: ViewportSize = DESKTOP, scheme: Any = "light") -> Opened:
         context = self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
         page = context.new_page()
@@ -101,6 +106,25 @@ def opening(browser: Browser) -> Iterator[Opener]:
     yield Opener(browser)
     for context in browser.contexts:
         context.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that the browser stalled begins again; whatever else fails, fails."""
+    again = pytest.mark.flaky(reruns=MOST_TRIES - 1, only_rerun=[BrowserStalledError.__name__])
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(again)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except Error as error:
+        opener = pyfuncitem.funcargs.get("opening")
+        if isinstance(opener, Opener) and opener.stalled():
+            raise BrowserStalledError(f"the browser draws a page no more; what waited for it: {error}") from error
+        raise
 
 
 @pytest.fixture(scope="session")
