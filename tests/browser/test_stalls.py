@@ -14,8 +14,9 @@ from tests.browser.stalls import BrowserStalledError, answers_without_frames, sc
 NO_MORE_FRAMES = "requestAnimationFrame = () => 0"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for pages without frames: where one comes, it may take its time on a busy machine."""
     monkeypatch.setattr(stalls, "PATIENCE_MS", 500)
 
 
@@ -32,6 +33,7 @@ def test_a_page_that_is_drawn_is_not_stalled(opened: Opened, opening: Opener) ->
     assert not opening.stalled()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_page_without_frames_is(opened: Opened, opening: Opener) -> None:
     opened.page.evaluate(NO_MORE_FRAMES)
     with pytest.raises(Error, match="no frame in 500 ms"):
@@ -39,18 +41,26 @@ def test_a_page_without_frames_is(opened: Opened, opening: Opener) -> None:
     assert opening.stalled()
 
 
-def test_one_that_does_not_answer_is_not(opened: Opened) -> None:
+def test_one_that_is_closed_is_not(opened: Opened) -> None:
     opened.page.close()
     assert not answers_without_frames(opened.page)
 
 
-@pytest.mark.parametrize(("program", "raised"), [(NO_MORE_FRAMES, BrowserStalledError), ("0", Error)])
-def test_what_fails_is_called_by_its_cause(
-    opened: Opened, program: str, raised: type[Exception], request: pytest.FixtureRequest
-) -> None:
-    opened.page.evaluate(program)
-    call = pytest_pyfunc_call(request.node)
+def fails_in_playwright(test: pytest.Function) -> None:
+    """What pytest is told of a test that waited in vain."""
+    call = pytest_pyfunc_call(test)
     next(call)
-    with pytest.raises(raised) as caught:
-        call.throw(Error("Timeout 20000ms exceeded."))
-    assert type(caught.value) is raised
+    call.throw(Error("Timeout 20000ms exceeded."))
+
+
+def test_what_waited_for_a_page_that_is_drawn_is_its_own_error(opened: Opened, request: pytest.FixtureRequest) -> None:
+    scroll_to(opened.page, 0)
+    with pytest.raises(Error, match="Timeout 20000ms exceeded"):
+        fails_in_playwright(request.node)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_waited_for_a_frame_in_vain_is_the_browsers(opened: Opened, request: pytest.FixtureRequest) -> None:
+    opened.page.evaluate(NO_MORE_FRAMES)
+    with pytest.raises(BrowserStalledError, match="Timeout 20000ms exceeded"):
+        fails_in_playwright(request.node)
