@@ -1,7 +1,7 @@
 """Tells a browser that has stopped to draw a page from a page that is wrong.
 
 Chromium 150 without a graphics processor now and then makes no more frames of one page: in 6 of 260 openings of a run
-report on 2 busy cores. No other page of the same browser is touched, and a reload ends it. Timers and programs of the
+report on 2 cores. No other page of the same browser is touched, and a reload ends it. Timers and programs of the
 page go on, so everything that waits for a frame waits for ever: screenshots, clicks, scrolling. Of eleven switches of
 the browser that were tried none was shown to prevent it.
 """
